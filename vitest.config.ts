@@ -3,10 +3,17 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     pool: "forks",
+    coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/opamp/gen/**", "src/cli/**"] },
+    // One project after the other: fast answers first, and real processes get the machine for themselves.
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 10_000 },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: 10_000,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
@@ -15,6 +22,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -24,6 +32,7 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

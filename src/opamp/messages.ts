@@ -18,6 +18,8 @@ export {
   ComponentHealthSchema,
   type ConnectionSettingsOffers,
   ConnectionSettingsOffersSchema,
+  type ConnectionSettingsRequest,
+  ConnectionSettingsRequestSchema,
   type ConnectionSettingsStatus,
   ConnectionSettingsStatuses,
   ConnectionSettingsStatusSchema,

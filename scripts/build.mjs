@@ -1,0 +1,139 @@
+// Bundles both programs: one file each is what keeps the start fast and the memory low.
+// dist/NAME.cjs starts NAME.bundle.js from NAME.bundle.cache, the compiled form that V8 made of it here.
+import { readFileSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { build } from "esbuild";
+import { isMain, main, run, UserError } from "./progress.mjs";
+import { projectNode, root } from "./setup.mjs";
+
+const programs = { supervisor: "src/cli/supervisor.ts", server: "src/cli/server.ts" };
+
+/** Bundles `entries` (program to source file) into `outDir` and removes what else is there. */
+export async function buildPrograms({ entries = programs, outDir = join(root, "dist") } = {}) {
+  const work = await mkdtemp(join(tmpdir(), "opamp-build-"));
+  try {
+    await makeFiles(entries, work);
+    await replaceAll(work, outDir);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function makeFiles(entries, work) {
+  const lazyPackages = new Map();
+  const bundles = await bundle(entries, work, {
+    outExtension: { ".js": ".bundle.js" },
+    // The loader calls the bundle as Node would call a module.
+    banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
+    footer: { js: "})" },
+    plugins: [lazyPackageFiles(lazyPackages)],
+  });
+  const lazy = await bundle(Object.fromEntries(lazyPackages), work, { outExtension: { ".js": ".cjs" } });
+  await writeFile(join(work, "LICENSES.txt"), await licenses([...bundles, ...lazy]));
+  for (const program of Object.keys(entries)) {
+    await copyFile(join(root, "scripts", "program-loader.cjs"), join(work, `${program}.cjs`));
+    const prime = ["scripts/prime-code-cache.cjs", join(work, `${program}.bundle.js`), "--version"];
+    await run(projectNode(), [...(await launcherFlags(program)), ...prime], { cwd: root });
+  }
+}
+
+/** Writes the bundles and resolves to the source files they are made of. */
+async function bundle(entryPoints, outdir, options) {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints,
+    outdir,
+    bundle: true,
+    metafile: true,
+    platform: "node",
+    target: "node24",
+    // CommonJS starts without Node's ESM loader, also where a lazy part is loaded.
+    format: "cjs",
+    supported: { "dynamic-import": false },
+    sourcemap: "external",
+    legalComments: "none",
+    logLevel: "warning",
+    define: { __VERSION__: JSON.stringify(packageVersion()) },
+    ...options,
+  }).catch((error) => {
+    throw error.errors ? new UserError("the build failed, see above") : error;
+  });
+  return Object.keys(metafile.inputs);
+}
+
+/**
+ * Gives every package that is loaded by `await import("package")` a file of its own, so that a start
+ * without it does not read it. Such a package must not be imported statically elsewhere: it would be
+ * there twice. A dynamic import of a file of ours stays in the bundle.
+ */
+function lazyPackageFiles(lazyPackages) {
+  return {
+    name: "lazy-package-files",
+    setup({ onResolve }) {
+      onResolve({ filter: /^[^./]/ }, ({ kind, path }) => {
+        if (kind !== "dynamic-import" || path.startsWith("node:")) return undefined;
+        const name = `lazy/${path.replaceAll("/", "-")}`;
+        lazyPackages.set(name, path);
+        return { path: `./${name}.cjs`, external: true };
+      });
+    },
+  };
+}
+
+/** The licence texts of the packages inside the bundles, which have to go where their code goes. */
+async function licenses(sources) {
+  const folders = sources.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  const texts = [...new Set(folders)]
+    .filter(Boolean)
+    .toSorted((a, b) => a.localeCompare(b))
+    .map(async (folder) => {
+      const { name, version, license } = JSON.parse(
+        await readFile(join(root, folder, "package.json"), "utf8"),
+      );
+      const file = (await readdir(join(root, folder))).find((entry) => /^licen[cs]e/i.test(entry));
+      const text = file ? await readFile(join(root, folder, file), "utf8") : "";
+      return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+    });
+  return (await Promise.all(texts)).join(`\n${"-".repeat(80)}\n\n`);
+}
+
+/** V8 takes compiled code only under the flags it was compiled with. */
+async function launcherFlags(program) {
+  const launcher = await readFile(join(root, "bin", `opamp-${program}`), "utf8");
+  return /^flags="?(.*?)"?$/m.exec(launcher)[1].split(" ").filter(Boolean);
+}
+
+function packageVersion() {
+  return JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
+}
+
+/**
+ * Makes `target` what `source` is, file by file and by rename: a program started meanwhile loads an old
+ * or a new file. Compiled code leaves first and comes last, never beside a bundle it was not made from.
+ */
+async function replaceAll(source, target) {
+  const names = (await filesIn(source)).map((path) => relative(source, path));
+  const caches = names.filter((name) => name.endsWith(".cache"));
+  await mkdir(target, { recursive: true });
+  for (const path of await filesIn(target)) {
+    const name = relative(target, path);
+    const ofAnotherBuild = name.endsWith(".tmp");
+    if (caches.includes(name) || !(names.includes(name) || ofAnotherBuild)) await rm(path, { force: true });
+  }
+  for (const name of [...names.filter((name) => !caches.includes(name)), ...caches]) {
+    const path = join(target, name);
+    const fresh = `${path}.${process.pid}.tmp`;
+    await mkdir(dirname(path), { recursive: true });
+    await copyFile(join(source, name), fresh);
+    await rename(fresh, path);
+  }
+}
+
+async function filesIn(folder) {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+if (isMain(import.meta.url)) await main(() => buildPrograms());

@@ -1,0 +1,169 @@
+import { parseArgs } from "node:util";
+import { systemClock } from "../foundation/clock.ts";
+import { describeError } from "../foundation/errors.ts";
+import { createLogger, type LogLevel, logLevels } from "../foundation/logger.ts";
+import type { LoadedSettings } from "../foundation/settings-file/load-settings-file.ts";
+import { SettingsError } from "../foundation/settings-file/settings-error.ts";
+import { startServer } from "../server/server.ts";
+import { defaultServerSettings, loadServerSettings } from "../server/settings/load.ts";
+import type { ServerSettings } from "../server/settings/server-settings.ts";
+import { loadTlsMaterial, TlsMaterialError } from "../server/tls-material.ts";
+import { version } from "./version.ts";
+
+const usage = `Usage: opamp-server [--config FILE] [--log-level LEVEL]
+       opamp-server validate --config FILE
+
+The control plane of a fleet: serves OpAMP to agents and a management API to operators.
+Without --config it serves agents on port 4320 of every address, and operators on 127.0.0.1:4321 only.
+
+Commands:
+  validate          check a settings file and its certificates, and start nothing
+
+Options:
+  --config FILE     settings (server.yaml); every key is explained in server.example.yaml
+  --log-level LEVEL ${logLevels.join(", ")}; overrides telemetry.logs.level
+  --version         print the version
+  --help            print this text
+
+Signals:
+  SIGTERM, SIGINT   close every agent's connection properly, then exit
+
+Exit codes: 0 stopped as told or nothing wrong, 1 could not start or run, 2 bad usage or bad settings
+`;
+
+const exitCode = { ok: 0, failed: 1, usage: 2 } as const;
+
+type Arguments =
+  | { command: "help" | "version" }
+  | { command: "validate"; config: string }
+  | { command: "run"; config: string | undefined; logLevel: LogLevel | undefined };
+
+class UsageError extends Error {}
+
+function parse(args: string[]): Arguments {
+  const { values, positionals } = parseOptions(args);
+  const [command = "run", ...rest] = positionals;
+  if (values.help) return { command: "help" };
+  if (values.version) return { command: "version" };
+  if ((command !== "run" && command !== "validate") || rest.length > 0) {
+    throw new UsageError(`unknown command "${positionals.join(" ")}"`);
+  }
+  if (command === "run") {
+    return { command, config: values.config, logLevel: parseLevel(values["log-level"]) };
+  }
+  if (values.config === undefined) throw new UsageError("validate needs --config FILE");
+  return { command, config: values.config };
+}
+
+function parseOptions(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        config: { type: "string" },
+        "log-level": { type: "string" },
+        help: { type: "boolean", short: "h" },
+        version: { type: "boolean" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(describeError(error));
+  }
+}
+
+function parseLevel(text: string | undefined): LogLevel | undefined {
+  const level = logLevels.find((known) => known === text?.toLowerCase());
+  if (text !== undefined && level === undefined) {
+    throw new UsageError(`--log-level ${text}: expected one of ${logLevels.join(", ")}`);
+  }
+  return level;
+}
+
+async function main(argv: string[]): Promise<number> {
+  try {
+    const args = parse(argv);
+    switch (args.command) {
+      case "help":
+        process.stdout.write(usage);
+        return exitCode.ok;
+      case "version":
+        process.stdout.write(`opamp-server ${version}\n`);
+        return exitCode.ok;
+      case "validate":
+        return validate(args.config);
+      case "run":
+        return await run(args.config, args.logLevel);
+    }
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`opamp-server: ${error.message}\nTry opamp-server --help\n`);
+      return exitCode.usage;
+    }
+    if (error instanceof SettingsError || error instanceof TlsMaterialError) {
+      process.stderr.write(`${error.message}\n`);
+      return exitCode.usage;
+    }
+    throw error;
+  }
+}
+
+function validate(path: string): number {
+  const { settings, warnings } = loadServerSettings(path);
+  const { opamp, management } = settings;
+  if (opamp.tls !== undefined) loadTlsMaterial(opamp.tls, "opamp.tls");
+  if (management.tls !== undefined) loadTlsMaterial(management.tls, "management.tls");
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  process.stdout.write(`${path}: valid\n`);
+  return exitCode.ok;
+}
+
+async function run(path: string | undefined, logLevel: LogLevel | undefined): Promise<number> {
+  const { settings, warnings } = load(path);
+  const log = createLogger({
+    component: "opamp-server",
+    level: logLevel ?? settings.logs.level,
+    format: logFormat(settings),
+    outputPaths: settings.logs.outputPaths,
+  });
+  for (const warning of warnings) log.warn({ event: "settings_warning" }, warning);
+  const signal = nextSignal();
+  try {
+    const server = await startServer(settings, { clock: systemClock, log });
+    const received = await signal;
+    log.info({ event: "stopping", signal: received }, "stopping");
+    await server.close();
+    log.info({ event: "stopped" }, "stopped");
+    return exitCode.ok;
+  } catch (error) {
+    if (error instanceof TlsMaterialError) throw error;
+    const text = describeError(error);
+    log.error({ event: "start_failed", error: text }, "failed to start opamp-server");
+    process.stderr.write(`failed to start opamp-server: ${text}\n`);
+    return exitCode.failed;
+  }
+}
+
+function load(path: string | undefined): Pick<LoadedSettings<ServerSettings>, "settings" | "warnings"> {
+  return path === undefined ? { settings: defaultServerSettings(), warnings: [] } : loadServerSettings(path);
+}
+
+function logFormat({ logs }: ServerSettings): "json" | "terminal" {
+  if (logs.format !== "auto") return logs.format;
+  return process.stdout.isTTY ? "terminal" : "json";
+}
+
+/** A signal that comes while starting is not lost: it is answered as soon as there is something to stop. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => resolve(name));
+  });
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`opamp-server: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(exitCode.failed);
+  },
+);

@@ -1,0 +1,228 @@
+import type { Agent, IncomingMessage } from "node:http";
+import { Agent as HttpAgent, request as httpRequest } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { toBinary } from "@bufbuild/protobuf";
+import type { Clock } from "../../foundation/clock.ts";
+import { describeError, errorCode } from "../../foundation/errors.ts";
+import { decodeBody, MalformedMessageError } from "../framing.ts";
+import { formatInstanceUid } from "../instance-uid.ts";
+import {
+  type AgentToServer,
+  AgentToServerSchema,
+  type ServerToAgent,
+  ServerToAgentSchema,
+} from "../messages.ts";
+import { readBody } from "./http-body.ts";
+import { callerHeaders, requestTimeoutMs, statusFailure } from "./http-request.ts";
+import type { Link, LinkEvents, LinkFailure, Transport } from "./link.ts";
+import type { AgentSessionSettings } from "./settings.ts";
+
+const compress = promisify(gzip);
+const compressAboveBytes = 1024;
+const contentType = "application/x-protobuf";
+
+/** OpAMP over plain HTTP (AH1-AH15). `instanceUid` is asked for every request, since it may change (AH4). */
+export function httpTransport(
+  settings: AgentSessionSettings,
+  clock: Clock,
+  instanceUid: () => Uint8Array,
+): Transport {
+  return {
+    startsAfresh: false,
+    polls: true,
+    open: (events) => new HttpLink(settings, clock, instanceUid, events),
+  };
+}
+
+class HttpLink implements Link {
+  readonly #settings: AgentSessionSettings;
+  readonly #clock: Clock;
+  readonly #instanceUid: () => Uint8Array;
+  readonly #events: LinkEvents;
+  readonly #agent: Agent;
+  readonly #abort = new AbortController();
+  #inFlight: Promise<void> | undefined;
+  #limit = new AbortController();
+  #closing = false;
+
+  constructor(
+    settings: AgentSessionSettings,
+    clock: Clock,
+    instanceUid: () => Uint8Array,
+    events: LinkEvents,
+  ) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#instanceUid = instanceUid;
+    this.#events = events;
+    const options = { keepAlive: true, maxSockets: 1, proxyEnv: settings.proxyEnv ?? process.env };
+    this.#agent =
+      settings.endpoint.protocol === "https:"
+        ? new HttpsAgent({ ...options, ...settings.tls })
+        : new HttpAgent(options);
+    queueMicrotask(() => {
+      if (!this.#abort.signal.aborted) events.onOpen();
+    });
+  }
+
+  /** One request in flight at a time (AH7). */
+  get ready(): boolean {
+    return this.#inFlight === undefined && !this.#abort.signal.aborted;
+  }
+
+  encode(message: AgentToServer): Uint8Array {
+    return toBinary(AgentToServerSchema, message);
+  }
+
+  send(encoded: Uint8Array): void {
+    this.#inFlight = this.#exchange(encoded).then(
+      (outcome) => {
+        this.#inFlight = undefined;
+        this.#report(outcome);
+      },
+      (error: unknown) => this.#fail({ error: asError(error), pace: "at-once" }),
+    );
+  }
+
+  async close(lastMessage: Uint8Array | undefined, timeoutMs: number): Promise<void> {
+    this.#closing = true;
+    // A request that hangs leaves half of the time to the last message.
+    const patience = this.#clock.setTimer(timeoutMs / 2, () => this.#limit.abort(new Error("closing")));
+    const timer = this.#clock.setTimer(timeoutMs, () => this.abort());
+    try {
+      await this.#inFlight;
+      patience.cancel();
+      if (lastMessage !== undefined && !this.#abort.signal.aborted) await this.#exchange(lastMessage);
+    } catch {
+      // The server is away, and learns of the end by the missing polls.
+    } finally {
+      patience.cancel();
+      timer.cancel();
+      this.abort();
+    }
+  }
+
+  abort(): void {
+    this.#abort.abort(new Error("closed by this side"));
+    this.#agent.destroy();
+  }
+
+  #report(outcome: Outcome): void {
+    if (this.#closing || this.#abort.signal.aborted) return;
+    switch (outcome.t) {
+      case "answer":
+        this.#events.onMessage(outcome.message);
+        if (this.ready) this.#events.onReady();
+        return;
+      case "too-large":
+        this.#events.onTooLarge(new Error("the message is too large for the server (HTTP 413)"));
+        if (this.ready) this.#events.onReady();
+        return;
+      case "failed":
+        this.#fail(outcome.failure);
+    }
+  }
+
+  #fail(failure: LinkFailure): void {
+    if (this.#closing || this.#abort.signal.aborted) return;
+    this.abort();
+    this.#events.onClosed(failure);
+  }
+
+  async #exchange(encoded: Uint8Array): Promise<Outcome> {
+    const limit = new AbortController();
+    this.#limit = limit;
+    const timer = this.#clock.setTimer(requestTimeoutMs, () =>
+      limit.abort(new Error(`the server did not answer within ${requestTimeoutMs / 1000} s`)),
+    );
+    const signal = AbortSignal.any([this.#abort.signal, limit.signal]);
+    try {
+      return await this.#outcome(await this.#respond(encoded, signal));
+    } catch (error) {
+      // An aborted request fails with its own error; the reason is the one worth reading.
+      if (signal.aborted) throw asError(signal.reason);
+      throw error;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #respond(encoded: Uint8Array, signal: AbortSignal): Promise<IncomingMessage> {
+    const zipped = encoded.length > compressAboveBytes;
+    const body = zipped ? await compress(encoded) : encoded;
+    const headers = {
+      ...callerHeaders(await abortable(this.#settings.headers(), signal)),
+      "Content-Type": contentType,
+      "Content-Length": String(body.length),
+      "Accept-Encoding": "gzip",
+      "OpAMP-Instance-UID": formatInstanceUid(this.#instanceUid()),
+      ...(zipped ? { "Content-Encoding": "gzip" } : {}),
+    };
+    try {
+      return await this.#post(headers, body, signal);
+    } catch (error) {
+      // The server closed an idle connection just when it was used again. A duplicate does no harm (AT14).
+      if (!(error instanceof StaleConnection)) throw error;
+      return await this.#post(headers, body, signal);
+    }
+  }
+
+  #post(headers: Record<string, string>, body: Uint8Array, signal: AbortSignal): Promise<IncomingMessage> {
+    const { endpoint } = this.#settings;
+    const start = endpoint.protocol === "https:" ? httpsRequest : httpRequest;
+    return new Promise((resolve, reject) => {
+      const request = start(endpoint, { method: "POST", agent: this.#agent, headers, signal }, resolve);
+      request.on("error", (error) => {
+        const stale = request.reusedSocket && errorCode(error) === "ECONNRESET" && !signal.aborted;
+        reject(stale ? new StaleConnection() : error);
+      });
+      request.end(body);
+    });
+  }
+
+  async #outcome(response: IncomingMessage): Promise<Outcome> {
+    const { endpoint, maxMessageBytes } = this.#settings;
+    const status = response.statusCode ?? 0;
+    if (status === 200) {
+      const message = decode(await readBody(response, maxMessageBytes), response.headers["content-type"]);
+      return { t: "answer", message };
+    }
+    // An error page is of no use and may be endless.
+    response.destroy();
+    if (status === 413) return { t: "too-large" };
+    return { t: "failed", failure: statusFailure(status, response.headers, endpoint, this.#clock.now()) };
+  }
+}
+
+type Outcome =
+  | { t: "answer"; message: ServerToAgent }
+  | { t: "too-large" }
+  | { t: "failed"; failure: LinkFailure };
+
+class StaleConnection extends Error {}
+
+function decode(body: Uint8Array, type: string | undefined): ServerToAgent {
+  try {
+    return decodeBody(ServerToAgentSchema, body);
+  } catch (cause) {
+    throw new MalformedMessageError(`the server's answer of type ${type ?? "unknown"} is not OpAMP`, {
+      cause,
+    });
+  }
+}
+
+function abortable<T>(value: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(asError(signal.reason));
+    signal.addEventListener("abort", onAbort, { once: true });
+    Promise.resolve(value)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(describeError(error));
+}

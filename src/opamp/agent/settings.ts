@@ -1,0 +1,25 @@
+import type { ConnectionOptions } from "node:tls";
+
+/** Client side TLS, as `node:tls` takes it. */
+export interface ClientTls
+  extends Pick<
+    ConnectionOptions,
+    "ca" | "cert" | "key" | "servername" | "minVersion" | "maxVersion" | "ciphers" | "rejectUnauthorized"
+  > {}
+
+/** How one session reaches its server. */
+export interface AgentSessionSettings {
+  /** `ws:` and `wss:` select WebSocket, `http:` and `https:` plain HTTP (AT1). */
+  endpoint: URL;
+  /** Asked for every dial and request, so that tokens can be renewed. Headers the protocol needs win. */
+  headers: () => Promise<Record<string, string>> | Record<string, string>;
+  tls?: ClientTls;
+  /** 0 switches heartbeats off on WebSocket; plain HTTP then polls at the default of 30 s (AW11, AH6, D1). */
+  heartbeatIntervalMs: number;
+  /** Limit of every message in both directions, after inflation and before compression (AW4, AW5, AH8, AH9). */
+  maxMessageBytes: number;
+  /** Time between WebSocket pings; a ping without a pong until the next one means a dead peer. 0: none. Default 30 s. */
+  pingIntervalMs?: number;
+  /** Environment that names proxies (`HTTPS_PROXY`, `NO_PROXY`); default `process.env`. `ws:` never uses one. */
+  proxyEnv?: Record<string, string | undefined>;
+}

@@ -1,0 +1,116 @@
+import type {
+  AvailableComponents,
+  ComponentDetails,
+  ComponentHealth,
+  EffectiveConfig,
+  PackageStatuses,
+  RemoteConfigStatus,
+} from "../../opamp/messages.ts";
+import type { Configuration } from "../configurations/configuration.ts";
+import type { Agent } from "../fleet/agent.ts";
+import { capabilityNames } from "../fleet/capabilities.ts";
+import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
+
+/** An Agent in a list: everything but what can be large. Undefined fields are left out of the JSON. */
+export function agentSummary(agent: Agent, desired: Configuration | undefined) {
+  const { state, labels } = agent;
+  return {
+    id: agent.id,
+    connected: agent.presence.t !== "gone",
+    transport: agent.transport,
+    remote_addr: agent.remoteAddress,
+    version: labels["service.version"] ?? null,
+    labels,
+    capabilities: capabilityNames(state.capabilities),
+    health: state.health === undefined ? null : healthSummary(state.health),
+    config_hash: agent.appliedHash ?? null,
+    remote_config_status: remoteConfigStatus(state.remoteConfigStatus),
+    desired_config_hash: desired?.hashHex ?? null,
+    first_seen: isoTime(agent.firstSeen),
+    last_seen: isoTime(agent.lastSeen),
+    sequence: Number(state.sequenceNum),
+  };
+}
+
+/** An Agent by itself: the summary, and the parts that can be large. */
+export function agentDetail(agent: Agent, desired: Configuration | undefined) {
+  const { state } = agent;
+  return {
+    ...agentSummary(agent, desired),
+    health: state.health === undefined ? null : health(state.health),
+    effective_config: effectiveConfig(state.effectiveConfig),
+    packages: packages(state.packageStatuses),
+    components: components(state.availableComponents),
+    custom_capabilities: state.customCapabilities?.capabilities ?? [],
+  };
+}
+
+function healthSummary(reported: ComponentHealth) {
+  return {
+    healthy: reported.healthy,
+    status: reported.status,
+    last_error: reported.lastError === "" ? undefined : reported.lastError,
+    start_time: isoTimeOfNanoseconds(reported.startTimeUnixNano),
+    status_time: isoTimeOfNanoseconds(reported.statusTimeUnixNano),
+  };
+}
+
+interface HealthView extends ReturnType<typeof healthSummary> {
+  components?: Record<string, HealthView>;
+}
+
+function health(reported: ComponentHealth): HealthView {
+  const nested = Object.entries(reported.componentHealthMap);
+  const summary = healthSummary(reported);
+  if (nested.length === 0) return summary;
+  return { ...summary, components: Object.fromEntries(nested.map(([name, each]) => [name, health(each)])) };
+}
+
+function remoteConfigStatus(reported: RemoteConfigStatus | undefined) {
+  if (reported === undefined) return null;
+  return {
+    status: remoteConfigStatusName(reported.status),
+    hash: hex(reported.lastRemoteConfigHash),
+    error: reported.errorMessage === "" ? undefined : reported.errorMessage,
+  };
+}
+
+function effectiveConfig(reported: EffectiveConfig | undefined): Record<string, string> | null {
+  if (reported?.configMap === undefined) return null;
+  const entries = Object.entries(reported.configMap.configMap);
+  return Object.fromEntries(entries.map(([name, { body }]) => [name, Buffer.from(body).toString()]));
+}
+
+function packages(reported: PackageStatuses | undefined) {
+  return Object.values(reported?.packages ?? {}).map((each) => ({
+    name: each.name,
+    version: each.agentHasVersion === "" ? undefined : each.agentHasVersion,
+    offered_version: each.serverOfferedVersion === "" ? undefined : each.serverOfferedVersion,
+    status: packageStatusName(each.status),
+    error: each.errorMessage === "" ? undefined : each.errorMessage,
+  }));
+}
+
+interface ComponentsView {
+  [name: string]: ComponentsView;
+}
+
+function components(reported: AvailableComponents | undefined): ComponentsView {
+  const names = (details: Record<string, ComponentDetails>): ComponentsView =>
+    Object.fromEntries(Object.entries(details).map(([name, each]) => [name, names(each.subComponentMap)]));
+  return names(reported?.components ?? {});
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function isoTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+/** Zero means unset; what no date can hold is left out too. */
+function isoTimeOfNanoseconds(nanoseconds: bigint): string | undefined {
+  const date = new Date(Number(nanoseconds / 1_000_000n));
+  return nanoseconds === 0n || Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}

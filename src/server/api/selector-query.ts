@@ -1,0 +1,20 @@
+import { everyAgent, parseSelector, type Selector } from "../fleet/selector.ts";
+import { SelectorError } from "../fleet/selector-parser.ts";
+import { ProblemError } from "./http.ts";
+
+/**
+ * The Agents that `?selector=` picks; every Agent when it is left out.
+ * @throws ProblemError 400 when it is empty, as an unset shell variable makes it, or not a selector.
+ */
+export function selectorFrom(text: string | undefined): Selector {
+  if (text === undefined) return everyAgent;
+  if (text.trim() === "") {
+    throw new ProblemError(400, "Empty selector", "selector is empty: leave it out to mean every agent");
+  }
+  try {
+    return parseSelector(text);
+  } catch (error) {
+    if (error instanceof SelectorError) throw new ProblemError(400, "Bad selector", error.message);
+    throw error;
+  }
+}

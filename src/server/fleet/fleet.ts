@@ -1,0 +1,146 @@
+import type { Clock } from "../../foundation/clock.ts";
+import type { Logger } from "../../foundation/logger.ts";
+import { formatInstanceUid } from "../../opamp/instance-uid.ts";
+import type { AgentToServer } from "../../opamp/messages.ts";
+import { type MergedReport, mergeReport } from "../../opamp/server/agent-state.ts";
+import type { Agent, Connection, Presence } from "./agent.ts";
+import { labelsOf } from "./labels.ts";
+import { everyAgent, type Selector } from "./selector.ts";
+
+export interface FleetOptions {
+  clock: Clock;
+  log: Logger;
+  /** How long an Agent on plain HTTP may be silent before it counts as gone. */
+  pollTimeoutMs: number;
+}
+
+/** The Agents heard since the start, connected or not, by instance UID (SW5). In memory only. */
+export class Fleet {
+  readonly #agents = new Map<string, Agent>();
+  /** Who ever spoke on a WebSocket. */
+  readonly #speakers = new WeakMap<Connection, Set<string>>();
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #pollTimeoutMs: number;
+
+  constructor({ clock, log, pollTimeoutMs }: FleetOptions) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#pollTimeoutMs = pollTimeoutMs;
+  }
+
+  /** The Agent of a canonical instance UID. */
+  get(id: string): Agent | undefined {
+    return this.#agents.get(id);
+  }
+
+  /** Those the selector picks, in the order first heard. */
+  list(selector: Selector = everyAgent): Agent[] {
+    return [...this.#agents.values()].filter((agent) => selector.matches(agent));
+  }
+
+  /** Adds one report of an Agent, which is reachable through `connection` from now on. */
+  heard(connection: Connection, message: AgentToServer): { agent: Agent; merged: MergedReport } {
+    const id = formatInstanceUid(message.instanceUid);
+    const known = this.#agents.get(id);
+    const merged = mergeReport(known?.state, message);
+    const now = this.#clock.now();
+    const comesBack = known === undefined || !isSameSession(known.presence, connection);
+    const agent: Agent = {
+      id,
+      state: merged.state,
+      labels:
+        merged.changed.agentDescription === undefined
+          ? (known?.labels ?? {})
+          : labelsOf(merged.state.agentDescription),
+      presence: this.#presenceOn(connection, id, known),
+      session: (known?.session ?? 0) + (comesBack ? 1 : 0),
+      transport: connection.transport,
+      remoteAddress: connection.remoteAddress,
+      firstSeen: known?.firstSeen ?? now,
+      lastSeen: now,
+      appliedHash: known?.appliedHash,
+      offered: known?.offered,
+      refusedAssignment: known?.refusedAssignment,
+      restartWaiting: known?.restartWaiting ?? false,
+    };
+    this.#agents.set(id, agent);
+    if (comesBack) this.#logConnected(agent);
+    return { agent, merged };
+  }
+
+  /** Replaces what the control plane itself notes of an Agent. */
+  note(
+    agent: Agent,
+    notes: Partial<Pick<Agent, "appliedHash" | "offered" | "refusedAssignment" | "restartWaiting">>,
+  ): Agent {
+    const noted = { ...(this.#agents.get(agent.id) ?? agent), ...notes };
+    this.#agents.set(agent.id, noted);
+    return noted;
+  }
+
+  /** The Agent said good-bye, or is silent for too long. */
+  gone(agent: Agent, reason: string): void {
+    const current = this.#agents.get(agent.id);
+    if (current === undefined || current.presence.t === "gone") return;
+    if (current.presence.t === "polling") current.presence.timeout.cancel();
+    // A restart that was ordered long ago must not surprise an Agent that comes back.
+    this.#agents.set(agent.id, { ...current, presence: { t: "gone" }, restartWaiting: false });
+    this.#log.info({ event: "agent_disconnected", agent_id: agent.id, reason }, "agent disconnected");
+  }
+
+  /** A WebSocket closed: every Agent that spoke on it last is gone (SW6). */
+  connectionClosed(connection: Connection, reason: string): void {
+    for (const id of this.#speakers.get(connection) ?? []) {
+      const agent = this.#agents.get(id);
+      if (agent?.presence.t === "websocket" && agent.presence.connection === connection) {
+        this.gone(agent, reason);
+      }
+    }
+  }
+
+  /** Waits for nobody any longer; what is known stays. */
+  close(): void {
+    for (const { presence } of this.#agents.values()) {
+      if (presence.t === "polling") presence.timeout.cancel();
+    }
+  }
+
+  #presenceOn(connection: Connection, id: string, known: Agent | undefined): Presence {
+    if (known?.presence.t === "polling") known.presence.timeout.cancel();
+    if (connection.transport === "websocket") {
+      const speakers = this.#speakers.get(connection) ?? new Set();
+      this.#speakers.set(connection, speakers.add(id));
+      return { t: "websocket", connection };
+    }
+    const timeout = this.#clock.setTimer(this.#pollTimeoutMs, () => {
+      const silent = this.#agents.get(id);
+      if (silent !== undefined) this.gone(silent, "missed its polls");
+    });
+    return { t: "polling", timeout };
+  }
+
+  #logConnected({ id, labels, remoteAddress, transport }: Agent): void {
+    this.#log.info(
+      {
+        event: "agent_connected",
+        agent_id: id,
+        agent_version: labels["service.version"],
+        remote_addr: remoteAddress,
+        transport,
+      },
+      "agent connected",
+    );
+  }
+}
+
+function isSameSession(presence: Presence, connection: Connection): boolean {
+  switch (presence.t) {
+    case "websocket":
+      return presence.connection === connection;
+    case "polling":
+      return connection.transport === "http";
+    case "gone":
+      return false;
+  }
+}

@@ -1,0 +1,124 @@
+import type { Clock } from "../foundation/clock.ts";
+import { describeError } from "../foundation/errors.ts";
+import type { Logger } from "../foundation/logger.ts";
+import { OpampEndpoint } from "../opamp/server/endpoint.ts";
+import { AgentService, type PushResult, serverCapabilities } from "./agent-service.ts";
+import { apiListener } from "./api/node-adapter.ts";
+import { createRouter } from "./api/router.ts";
+import { apiRoutes } from "./api/routes.ts";
+import { Assignments } from "./configurations/assignments.ts";
+import type { Configuration } from "./configurations/configuration.ts";
+import { Claims } from "./fleet/claims.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import type { Selector } from "./fleet/selector.ts";
+import { type Listener, openListener } from "./listener.ts";
+import type { ServerSettings } from "./settings/server-settings.ts";
+
+export interface ServerDependencies {
+  clock: Clock;
+  log: Logger;
+}
+
+/** An opamp-server that serves Agents and operators. */
+export interface RunningServer {
+  /** `ws://` or `wss://`, with the path, as a client on this machine reaches it. */
+  readonly opampUrl: URL;
+  /** `http://` or `https://`; the API is below it at /api/v1. */
+  readonly managementUrl: URL;
+  readonly fleet: Fleet;
+  /** Makes a configuration the desired one of all that the selector picks, and offers it at once. */
+  pushConfiguration(selector: Selector, configuration: Configuration): PushResult;
+  /** Close frames 1001 to the Agents, listeners closed; takes seconds at most. */
+  close(): Promise<void>;
+}
+
+/** Missed polls after which an Agent on plain HTTP counts as gone, and half a poll for its jitter. */
+const missedPolls = 3.5;
+
+const pingTimeoutMs = 5_000;
+const closeTimeoutMs = 3_000;
+
+/**
+ * Opens both listeners and serves until closed.
+ * @throws TlsMaterialError, or Error that names the setting of a port that cannot be had.
+ */
+export async function startServer(
+  settings: ServerSettings,
+  { clock, log }: ServerDependencies,
+): Promise<RunningServer> {
+  const { opamp, management } = settings;
+  const assignments = new Assignments();
+  const fleet = new Fleet({ clock, log, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
+  const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
+  const repeatOfferAfterMs = opamp.heartbeatIntervalMs / 2;
+  const service = new AgentService({ fleet, claims, assignments, clock, log, repeatOfferAfterMs });
+  const endpoint = new OpampEndpoint<undefined>(
+    {
+      path: opamp.path,
+      capabilities: serverCapabilities,
+      maxMessageBytes: opamp.maxMessageBytes,
+      maxConnections: opamp.maxConnections,
+      closeTimeoutMs,
+      logger: log,
+      clock,
+    },
+    {
+      admit: () => ({ admit: true, context: undefined }),
+      onMessage: (connection, message) => service.answer(connection, message),
+      onClosed: (connection, reason) => fleet.connectionClosed(connection, reason),
+    },
+  );
+  const state = { ready: false };
+  const routes = apiRoutes({ fleet, assignments, service, isReady: () => state.ready });
+
+  const onError = (error: Error) =>
+    log.error({ event: "listener_error", error: describeError(error) }, "a connection could not be taken");
+  const agents = await openListener({
+    section: "opamp",
+    onError,
+    // An Agent on plain HTTP keeps its connection from poll to poll.
+    keepAliveTimeoutMs: 1.5 * opamp.heartbeatIntervalMs,
+    address: opamp.address,
+    tls: opamp.tls,
+    onRequest: (request, response) => endpoint.handleRequest(request, response),
+    onUpgrade: (request, socket, head) => endpoint.handleUpgrade(request, socket, head),
+  });
+  const operators = await openListener({
+    section: "management",
+    onError,
+    address: management.address,
+    tls: management.tls,
+    onRequest: apiListener({ handler: createRouter(routes, log), maxBodyBytes: management.maxBodyBytes }),
+  }).catch(async (error: unknown) => {
+    await agents.close();
+    throw error;
+  });
+
+  const opampUrl = opampUrlOf(agents, opamp.path);
+  const managementUrl = operators.url;
+  state.ready = true;
+  log.info(
+    { event: "listening", opamp_url: opampUrl.href, management_url: managementUrl.href },
+    "serving agents and operators",
+  );
+
+  return {
+    opampUrl,
+    managementUrl,
+    fleet,
+    pushConfiguration: (selector, configuration) => service.push(selector, configuration),
+    async close() {
+      state.ready = false;
+      agents.stopAccepting();
+      await endpoint.close(1001);
+      fleet.close();
+      await Promise.all([agents.close(), operators.close()]);
+    },
+  };
+}
+
+function opampUrlOf({ url }: Listener, path: string): URL {
+  const opampUrl = new URL(path, url);
+  opampUrl.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return opampUrl;
+}

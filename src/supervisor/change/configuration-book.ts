@@ -1,0 +1,158 @@
+import * as z from "zod/mini";
+
+/** What a configuration is to the host; everything but `desired` shows in the health status. */
+export const roles = ["desired", "last-known-good", "fallback", "bootstrap"] as const;
+export type Role = (typeof roles)[number];
+
+const referenceSchema = z.object({
+  /** Snapshot id; null stands for "stopped", the explicit empty configuration. */
+  id: z.nullable(z.string()),
+  /** SHA-256 of the merged text without its mark. */
+  contentHash: z.string(),
+  /** Hexadecimal config_hash of the remote configuration in it, if there is one. */
+  remoteHash: z.nullable(z.string()),
+  role: z.enum(roles),
+  /** Whether an offer of the server or something on this host brought it here: only the former has a status. */
+  cause: z.enum(["remote", "local"]),
+});
+
+/** One configuration that is known: what runs, or what to go back to. */
+export type Reference = z.infer<typeof referenceSchema>;
+
+const quarantinedSchema = z.object({
+  /** A remote config_hash, or the content hash of a merge that no remote offer caused. */
+  hash: z.string(),
+  reason: z.string(),
+  /** Milliseconds since the Unix epoch. */
+  at: z.number(),
+});
+export type Quarantined = z.infer<typeof quarantinedSchema>;
+
+export const bookSchema = z.object({
+  current: z.nullable(referenceSchema),
+  onProbation: z.boolean(),
+  wayBack: z.array(referenceSchema),
+  quarantined: z.array(quarantinedSchema),
+});
+export type BookContent = z.infer<typeof bookSchema>;
+
+export const emptyBook: BookContent = { current: null, onProbation: false, wayBack: [], quarantined: [] };
+
+/** The hash that is quarantined when this configuration turns out bad. */
+export function faultHash({ cause, remoteHash, contentHash }: Reference): string {
+  return cause === "remote" && remoteHash !== null ? remoteHash : contentHash;
+}
+
+/** Bound of the list, so that a server that offers a bad hash a minute does not fill the disk. */
+const maxQuarantined = 100;
+
+/**
+ * Which configuration runs, whether it is still on probation, where the way back leads, and which
+ * hashes may not run. Every change of it is on disk before it counts.
+ */
+export class ConfigurationBook {
+  #content: BookContent;
+  readonly #save: (content: BookContent) => Promise<void>;
+
+  constructor(content: BookContent, save: (content: BookContent) => Promise<void>) {
+    this.#content = content;
+    this.#save = save;
+  }
+
+  get current(): Reference | null {
+    return this.#content.current;
+  }
+
+  get onProbation(): boolean {
+    return this.#content.onProbation;
+  }
+
+  /** Nearest first: the configuration on probation before this one, then last-known-good. */
+  get wayBack(): readonly Reference[] {
+    return this.#content.wayBack;
+  }
+
+  get quarantined(): readonly Quarantined[] {
+    return this.#content.quarantined;
+  }
+
+  /** Snapshots that are still needed. */
+  get snapshotIds(): Set<string> {
+    const { current, wayBack } = this.#content;
+    return new Set([current, ...wayBack].flatMap((reference) => reference?.id ?? []));
+  }
+
+  /** Whether what runs has failed all the same, so that it must not be started again. */
+  get currentIsQuarantined(): boolean {
+    const { current } = this.#content;
+    return current?.role === "desired" && this.quarantineOf(faultHash(current)) !== undefined;
+  }
+
+  quarantineOf(hash: string): Quarantined | undefined {
+    return this.#content.quarantined.find((entry) => entry.hash === hash);
+  }
+
+  /** `reference` was proven: it runs, on probation, and what ran before is the way back. */
+  async keep(reference: Reference): Promise<void> {
+    const { current, wayBack, onProbation } = this.#content;
+    if (current?.id === reference.id) return;
+    // What ran unproven or only for want of something better is no place to go back to.
+    const trusted = current !== null && (current.role === "desired" || current.role === "last-known-good");
+    const before = trusted ? [current, ...(onProbation ? wayBack : [])] : [...wayBack];
+    await this.#write({
+      ...this.#content,
+      current: reference,
+      onProbation: reference.id !== null,
+      wayBack: before.slice(0, 2),
+      quarantined: this.#content.quarantined.filter((entry) => entry.hash !== faultHash(reference)),
+    });
+  }
+
+  /** Same content under a new remote hash: nothing was switched. */
+  async relabel(reference: Reference): Promise<void> {
+    await this.#write({ ...this.#content, current: reference });
+  }
+
+  /** The probation ended well. One older configuration stays as the way back from a later crash loop. */
+  async endProbation(): Promise<void> {
+    await this.#write({ ...this.#content, onProbation: false, wayBack: this.#content.wayBack.slice(-1) });
+  }
+
+  /** Went back to `reference`; what is nearer than it on the way back was tried and is dropped. */
+  async goneBackTo(reference: Reference): Promise<void> {
+    const { wayBack } = this.#content;
+    const index = wayBack.findIndex((entry) => entry.id === reference.id);
+    const current: Reference = {
+      ...reference,
+      role: reference.id === null ? reference.role : "last-known-good",
+    };
+    await this.#write({
+      ...this.#content,
+      current,
+      onProbation: false,
+      wayBack: index < 0 ? wayBack : wayBack.slice(index + 1),
+    });
+  }
+
+  /** Runs something only to run anything; the way back stays, to be tried again. */
+  async makeDoWith(reference: Reference): Promise<void> {
+    await this.#write({ ...this.#content, current: reference, onProbation: false });
+  }
+
+  /** A new verdict, or an operator, says that this hash may run. */
+  async release(hash: string): Promise<void> {
+    const quarantined = this.#content.quarantined.filter((entry) => entry.hash !== hash);
+    if (quarantined.length < this.#content.quarantined.length)
+      await this.#write({ ...this.#content, quarantined });
+  }
+
+  async quarantine(entry: Quarantined): Promise<void> {
+    const others = this.#content.quarantined.filter(({ hash }) => hash !== entry.hash);
+    await this.#write({ ...this.#content, quarantined: [...others, entry].slice(-maxQuarantined) });
+  }
+
+  async #write(content: BookContent): Promise<void> {
+    this.#content = content;
+    await this.#save(content);
+  }
+}

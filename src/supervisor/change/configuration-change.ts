@@ -1,0 +1,238 @@
+import type { AgentRemoteConfig } from "../../opamp/messages.ts";
+import { describeExit } from "../collector/process.ts";
+import type { Change, ChangeRecord, Failure } from "./change.ts";
+import type { Reference } from "./configuration-book.ts";
+import { type Proof, type ProofWatch, watchForProof } from "./proof.ts";
+import type { ConfigurationInputs } from "./snapshots.ts";
+import type { WayBack } from "./way-back.ts";
+import type { Workshop } from "./workshop.ts";
+
+/** Why the configuration changes. Only an offer of the server has a RemoteConfigStatus. */
+export type Trigger = { t: "remote"; offer: AgentRemoteConfig } | { t: "local"; what: string };
+
+interface ConfigurationChangeDeps {
+  workshop: Workshop;
+  wayBack: WayBack;
+  /** Told once how it ended; no failure means that it was kept. */
+  settled(failure: Failure | undefined): void;
+  /** Known of a change that an earlier process had already merged. */
+  stagedContentHash?: string;
+}
+
+/** A new merged configuration on the road. */
+export class ConfigurationChange implements Change {
+  readonly record: ChangeRecord;
+  readonly #trigger: Trigger;
+  readonly #inputs: ConfigurationInputs;
+  readonly #workshop: Workshop;
+  readonly #wayBack: WayBack;
+  readonly #settled: ConfigurationChangeDeps["settled"];
+  readonly #startedAt: number;
+  #contentHash: string;
+  #violations: readonly string[] = [];
+  #watch: ProofWatch | undefined;
+  #proof: Proof | undefined;
+  #release: () => void = () => undefined;
+
+  constructor(
+    id: string,
+    trigger: Trigger,
+    inputs: ConfigurationInputs,
+    { workshop, wayBack, settled, stagedContentHash = "" }: ConfigurationChangeDeps,
+  ) {
+    this.#trigger = trigger;
+    this.#inputs = inputs;
+    this.#workshop = workshop;
+    this.#wayBack = wayBack;
+    this.#settled = settled;
+    this.#startedAt = workshop.clock.monotonic();
+    this.#contentHash = stagedContentHash;
+    this.record = {
+      kind: "configuration",
+      id,
+      detail: { trigger: trigger.t, ...(trigger.t === "local" && { what: trigger.what }) },
+    };
+  }
+
+  async stage(): Promise<Failure | undefined> {
+    const { id } = this.record;
+    await this.#report({ t: "applying" });
+    const merged = await this.#workshop.merge(this.#inputs, id);
+    this.#contentHash = merged.contentHash;
+    this.#violations = merged.violations;
+    this.record.detail.contentHash = merged.contentHash;
+    await this.#workshop.snapshots.save({ id, text: merged.text, inputs: this.#inputs });
+    return undefined;
+  }
+
+  async check(signal: AbortSignal): Promise<Failure | "unchanged" | undefined> {
+    const { book, collector } = this.#workshop;
+    if (this.#violations.length > 0) {
+      return { fault: "own", reason: `refused by agent.restrictions: ${this.#violations.join("; ")}` };
+    }
+    const refused = this.#trigger.t === "local" && book.quarantineOf(this.#contentHash);
+    if (refused) return { fault: "own", reason: refused.reason };
+    const runs = book.current?.contentHash === this.#contentHash && book.current.id !== null;
+    if (runs && collector.state.t === "running") return "unchanged";
+    const validation = await this.#workshop.validate(this.record.id, signal);
+    switch (validation.verdict) {
+      case "valid":
+        return undefined;
+      case "invalid":
+        return { fault: "own", reason: `the Collector refuses it: ${validation.reason}` };
+      case "undecided":
+        return { fault: "host", reason: validation.reason };
+    }
+  }
+
+  async switchOver(): Promise<Failure | undefined> {
+    const { collector, clock, mayReload } = this.#workshop;
+    const launch = this.#workshop.launch(this.record.id);
+    this.#release = collector.claim();
+    this.#watch = watchForProof(collector, {
+      mark: launch.mark,
+      clock,
+      onKilled: () => collector.relaunchAfter(launch, 0, "killed from outside while it was being proven"),
+    });
+    // A supervisor that died after the switch finds its Collector running this very change.
+    const adopted = "launch" in collector.state && collector.state.launch.mark === launch.mark;
+    if (adopted && collector.process !== undefined) return undefined;
+    await this.#workshop.install(this.record.id);
+    try {
+      await collector.run(launch, mayReload);
+      return undefined;
+    } catch (error) {
+      return { fault: "host", reason: `the Collector cannot be started: ${(error as Error).message}` };
+    }
+  }
+
+  async prove(): Promise<Failure | undefined> {
+    const { applyTimeoutMs } = this.#workshop;
+    const proof = await this.#watch?.within(applyTimeoutMs);
+    if (proof === undefined) return { fault: "host", reason: "nothing was switched" };
+    this.#proof = proof;
+    if (proof.t !== "proven") return { fault: "own", reason: this.#explain(proof) };
+    return undefined;
+  }
+
+  async keep(how: "switched" | "unchanged"): Promise<void> {
+    this.#done();
+    const { book, snapshots } = this.#workshop;
+    if (how === "unchanged" && book.current !== null) {
+      // The marks differ, so the file that runs stays; only what it was made from is new.
+      if (book.current.id !== null) await snapshots.saveInputs(book.current.id, this.#inputs);
+      await book.relabel({ ...this.#reference(), id: book.current.id });
+    } else {
+      await book.keep(this.#reference());
+    }
+    await this.#workshop.saveKept(this.#inputs);
+    await this.#report({ t: "applied" });
+    this.#settled(undefined);
+    await snapshots.keepOnly(book.snapshotIds);
+    this.#workshop.runningChanged();
+    this.#log("config_updated", "configuration applied", { unchanged: how === "unchanged" });
+  }
+
+  async reject(failure: Failure): Promise<void> {
+    this.#done();
+    await this.#fail(failure);
+    await this.#workshop.snapshots.keepOnly(this.#workshop.book.snapshotIds);
+  }
+
+  async revert(failure: Failure): Promise<void> {
+    this.#watch?.cancel();
+    // The verdict stands already; the way back may take seconds.
+    await this.#fail(failure);
+    try {
+      if (this.#leaveSlowStarter()) return;
+      await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
+    } finally {
+      this.#done();
+    }
+    await this.#workshop.snapshots.keepOnly(this.#workshop.book.snapshotIds);
+  }
+
+  /**
+   * A Collector that is only slow is left alone where going back would mean the empty configuration;
+   * should it prove itself after all, the verdict is corrected.
+   */
+  #leaveSlowStarter(): boolean {
+    const { book, collector } = this.#workshop;
+    const nothingToLose =
+      book.wayBack.length === 0 && (book.current === null || book.current.role === "bootstrap");
+    if (this.#proof?.t !== "timed-out" || !nothingToLose || collector.process === undefined) return false;
+    this.#workshop.provesLater(this.record.id, () => this.keep("switched"));
+    return true;
+  }
+
+  async #fail(failure: Failure): Promise<void> {
+    const { book, clock } = this.#workshop;
+    const reason = this.#workshop.mask(failure.reason);
+    this.#log("config_update_failed", "configuration refused", { error: reason, fault: failure.fault });
+    if (failure.fault === "own") {
+      const hash = this.#remoteHash() ?? this.#contentHash;
+      await book
+        .quarantine({ hash, reason, at: clock.now() })
+        .catch((error: unknown) => this.#unsaved(error));
+    }
+    await this.#report({ t: "failed", reason });
+    this.#settled(failure);
+  }
+
+  async #report(verdict: Parameters<Workshop["reportRemote"]>[1]): Promise<void> {
+    if (this.#trigger.t === "remote") await this.#workshop.reportRemote(this.#trigger.offer, verdict);
+  }
+
+  #explain(proof: Exclude<Proof, { t: "proven" }>): string {
+    switch (proof.t) {
+      case "exited": {
+        const excerpt = proof.excerpt === "" ? "" : `: ${proof.excerpt}`;
+        return `the Collector ended with this configuration (${describeExit(proof.exit)})${excerpt}`;
+      }
+      case "broken":
+        return `a component is down for good: ${proof.reason}`;
+      case "timed-out":
+        return `Config apply timeout exceeded: ${proof.missing} within ${this.#workshop.applyTimeoutMs} ms`;
+    }
+  }
+
+  #reference(): Reference {
+    const remoteHash = this.#inputs.remote === undefined ? null : hex(this.#inputs.remote.configHash);
+    const { id } = this.record;
+    return { id, contentHash: this.#contentHash, remoteHash, role: this.#role(), cause: this.#trigger.t };
+  }
+
+  /** Of the offer that this change carries, if it carries one. */
+  #remoteHash(): string | undefined {
+    return this.#trigger.t === "remote" ? hex(this.#trigger.offer.configHash) : undefined;
+  }
+
+  /** With no configuration from anywhere the Collector runs, but collects nothing. */
+  #role(): Reference["role"] {
+    const { remote, localFiles } = this.#inputs;
+    return remote === undefined && Object.keys(localFiles).length === 0 ? "bootstrap" : "desired";
+  }
+
+  #done(): void {
+    this.#watch?.cancel();
+    this.#release();
+  }
+
+  #log(event: string, message: string, fields: Record<string, unknown>): void {
+    const { clock, logger } = this.#workshop;
+    const level = event === "config_updated" ? "info" : "error";
+    const config_hash = this.#remoteHash() ?? this.#contentHash;
+    const duration_ms = Math.round(clock.monotonic() - this.#startedAt);
+    const what = this.#trigger.t === "local" ? { trigger: this.#trigger.what } : { trigger: "remote" };
+    logger[level]({ event, config_hash, duration_ms, ...what, ...fields }, message);
+  }
+
+  #unsaved(error: unknown): void {
+    this.#workshop.logger.error(
+      { event: "state_not_saved", error: error instanceof Error ? error.message : String(error) },
+      "cannot write down that this configuration failed",
+    );
+  }
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -1,0 +1,196 @@
+import { create } from "@bufbuild/protobuf";
+import { Backoff } from "../../foundation/backoff.ts";
+import type { Timer } from "../../foundation/clock.ts";
+import {
+  type AgentRemoteConfig,
+  type ConnectionSettingsOffers,
+  ConnectionSettingsOffersSchema,
+} from "../../opamp/messages.ts";
+import type { Change, ChangeRecord, Failure } from "./change.ts";
+import { ConfigurationChange } from "./configuration-change.ts";
+import type { Road } from "./road.ts";
+import type { ConfigurationInputs } from "./snapshots.ts";
+import { StopChange } from "./stop-change.ts";
+import type { WayBack } from "./way-back.ts";
+import type { NewMark, Workshop } from "./workshop.ts";
+
+interface IntakeDeps {
+  workshop: Workshop;
+  road: Road;
+  wayBack: WayBack;
+  newMark: NewMark;
+  /** Reads the local files as they are now. */
+  readLocalFiles(): Promise<Readonly<Record<string, string>>>;
+  random?: () => number;
+}
+
+/** Turns what the server offers and what is edited on this host into changes on the road. */
+export class ConfigurationIntake {
+  readonly #deps: IntakeDeps;
+  #accepted: ConfigurationInputs;
+  /** Local texts that were refused; a remote offer is not made to fail by them. */
+  #refusedLocal: string | undefined;
+  /** Hash of the remote configuration that waits or is under way. */
+  #pending: string | undefined;
+  #retry: Timer | undefined;
+  readonly #retryBackoff: Backoff;
+
+  constructor(accepted: ConfigurationInputs, deps: IntakeDeps) {
+    this.#accepted = accepted;
+    this.#deps = deps;
+    this.#retryBackoff = new Backoff({
+      initialMs: 30_000,
+      maxMs: 600_000,
+      factor: 2,
+      jitter: 0.3,
+      ...(deps.random && { random: deps.random }),
+    });
+  }
+
+  get accepted(): ConfigurationInputs {
+    return this.#accepted;
+  }
+
+  /** What was kept, or gone back to. */
+  accept(inputs: ConfigurationInputs): void {
+    this.#accepted = inputs;
+  }
+
+  /** Content hash of what the inputs of this moment would merge to. */
+  async presentContentHash(): Promise<string> {
+    const localFiles = await this.#deps.readLocalFiles();
+    const merged = await this.#deps.workshop.merge({ ...this.#accepted, localFiles }, this.#deps.newMark());
+    return merged.contentHash;
+  }
+
+  /** A remote configuration from the server, or from disk at the start. */
+  async offerRemote(offer: AgentRemoteConfig): Promise<void> {
+    const { workshop, road } = this.#deps;
+    const { book } = workshop;
+    const hash = hex(offer.configHash);
+    const log = { event: "config_received", config_hash: hash, config_size_bytes: sizeOf(offer) };
+    workshop.logger.info(log, "the server offers a configuration");
+    const refused = book.quarantineOf(hash);
+    if (refused !== undefined) {
+      // Latest wins: an older offer that still waits is not what the server wants any more.
+      road.withdraw("remote");
+      await workshop.reportRemote(offer, { t: "failed", reason: refused.reason });
+      return;
+    }
+    if (this.#pending === hash) return;
+    this.#retry?.cancel();
+    this.#pending = hash;
+    road.offer("remote", async () => {
+      const { current } = book;
+      if (current !== null && current.remoteHash === hash && current.role !== "fallback") {
+        await book.relabel({ ...current, role: "desired", cause: "remote" });
+        await workshop.reportRemote(offer, { t: "applied" });
+        this.#pending = undefined;
+        workshop.runningChanged();
+        return undefined;
+      }
+      return this.#remoteChange(offer);
+    });
+  }
+
+  /** Something on this host changed: a local file, the instance UID, what the binary can do. */
+  changeLocal(what: string): void {
+    this.#deps.road.offer("local", async () => {
+      const { book } = this.#deps.workshop;
+      if (book.current !== null && book.current.id === null) return undefined;
+      const localFiles = await this.#deps.readLocalFiles();
+      const inputs = { ...this.#accepted, localFiles };
+      return this.#change({ t: "local", what }, inputs);
+    });
+  }
+
+  offerOwnTelemetry(ownTelemetry: ConnectionSettingsOffers): void {
+    this.#deps.road.offer("own-telemetry", async () => {
+      // A signal that is not in the offer keeps what it has (AN2).
+      const before = this.#accepted.ownTelemetry ?? create(ConnectionSettingsOffersSchema);
+      const merged: ConnectionSettingsOffers = {
+        ...before,
+        hash: ownTelemetry.hash,
+        ownMetrics: ownTelemetry.ownMetrics ?? before.ownMetrics,
+        ownTraces: ownTelemetry.ownTraces ?? before.ownTraces,
+        ownLogs: ownTelemetry.ownLogs ?? before.ownLogs,
+      };
+      const inputs = { ...this.#accepted, ownTelemetry: merged };
+      return this.#change({ t: "local", what: "own telemetry" }, inputs);
+    });
+  }
+
+  /** Builds a change again that an earlier process left in the journal. */
+  async rebuild(record: ChangeRecord): Promise<Change | undefined> {
+    const snapshot = await this.#deps.workshop.snapshots.load(record.id);
+    if (snapshot === undefined) return undefined;
+    const { inputs } = snapshot;
+    const { trigger, what, contentHash } = record.detail;
+    if (trigger === "stop" && inputs.remote !== undefined) {
+      return new StopChange(record.id, inputs.remote, inputs, this.#deps.workshop, () => undefined);
+    }
+    const hash = typeof contentHash === "string" ? contentHash : "";
+    if (trigger === "remote" && inputs.remote !== undefined) {
+      this.#pending = hex(inputs.remote.configHash);
+      return this.#change({ t: "remote", offer: inputs.remote }, inputs, {
+        id: record.id,
+        contentHash: hash,
+      });
+    }
+    return this.#change({ t: "local", what: String(what) }, inputs, { id: record.id, contentHash: hash });
+  }
+
+  /** A failure of the host is tried again, at growing intervals, until another offer comes. */
+  #settled(offer: AgentRemoteConfig, failure: Failure | undefined): void {
+    if (this.#pending === hex(offer.configHash)) this.#pending = undefined;
+    if (failure === undefined) this.#retryBackoff.reset();
+    if (failure?.fault !== "host") return;
+    this.#retry?.cancel();
+    this.#retry = this.#deps.workshop.clock.setTimer(
+      this.#retryBackoff.next(),
+      () => void this.offerRemote(offer),
+    );
+  }
+
+  stop(): void {
+    this.#retry?.cancel();
+  }
+
+  async #remoteChange(offer: AgentRemoteConfig): Promise<Change> {
+    const entries = Object.keys(offer.config?.configMap ?? {});
+    if (entries.length === 0) {
+      const { workshop, newMark } = this.#deps;
+      return new StopChange(newMark(), offer, this.#accepted, workshop, (failure) =>
+        this.#settled(offer, failure),
+      );
+    }
+    const present = await this.#deps.readLocalFiles();
+    const localFiles = JSON.stringify(present) === this.#refusedLocal ? this.#accepted.localFiles : present;
+    return this.#change({ t: "remote", offer }, { ...this.#accepted, remote: offer, localFiles });
+  }
+
+  #change(
+    trigger: ConstructorParameters<typeof ConfigurationChange>[1],
+    inputs: ConfigurationInputs,
+    staged?: { id: string; contentHash: string },
+  ): Change {
+    const { workshop, wayBack, newMark } = this.#deps;
+    return new ConfigurationChange(staged?.id ?? newMark(), trigger, inputs, {
+      workshop,
+      wayBack,
+      ...(staged && { stagedContentHash: staged.contentHash }),
+      settled: (failure) => {
+        if (trigger.t === "remote") this.#settled(trigger.offer, failure);
+        else if (failure !== undefined && Object.keys(this.#accepted.localFiles).length > 0) {
+          this.#refusedLocal = JSON.stringify(inputs.localFiles);
+        }
+      },
+    });
+  }
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+function sizeOf(offer: AgentRemoteConfig): number {
+  return Object.values(offer.config?.configMap ?? {}).reduce((sum, { body }) => sum + body.length, 0);
+}

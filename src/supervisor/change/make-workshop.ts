@@ -1,0 +1,196 @@
+import { readFile } from "node:fs/promises";
+import type { Clock } from "../../foundation/clock.ts";
+import { describeError } from "../../foundation/errors.ts";
+import type { Logger } from "../../foundation/logger.ts";
+import type { CollectorBinary } from "../collector/binary.ts";
+import type { Collector, Launch } from "../collector/collector.ts";
+import { validateConfiguration } from "../collector/validate.ts";
+import { type Composition, compose } from "../configuration/compose.ts";
+import type { ExtensionSettings } from "../configuration/extension-fragment.ts";
+import { checkRestrictions } from "../configuration/restrictions.ts";
+import { collectSecrets, SecretMasker } from "../configuration/secrets.ts";
+import { readSource } from "../configuration/sources.ts";
+import type { Tree } from "../configuration/tree.ts";
+import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
+import type { ConfigurationBook } from "./configuration-book.ts";
+import type { ConfigurationInputs, Snapshots } from "./snapshots.ts";
+import type { LastResort, Merged, Validation, Workshop } from "./workshop.ts";
+
+/**
+ * An empty Collector opens no port for its own metrics: the default one, 8888, may be another Collector's,
+ * and a start that fails for want of it would be absurd.
+ */
+const quietName = "(no configuration)";
+const quietText = "service: { telemetry: { metrics: { level: none } } }";
+
+const noPipelinesGate = "service.AllowNoPipelines";
+
+/** Bound of `<binary> validate`, as in the reference. */
+const validateTimeoutMs = 10_000;
+
+interface WorkshopDeps {
+  settings: SupervisorSettings;
+  secrets: ReadonlySet<string>;
+  clock: Clock;
+  logger: Logger;
+  collector: Collector;
+  book: ConfigurationBook;
+  snapshots: Snapshots;
+  binary: CollectorBinary;
+  /** Where the Collector reads its configuration. */
+  configPath: string;
+  /** Of the link as it is now; the mark differs with every configuration. */
+  extension(): Omit<ExtensionSettings, "mark">;
+  /** Attributes for the resource of the Collector's own telemetry. */
+  attributes(): Readonly<Record<string, string>>;
+  install(id: string): Promise<void>;
+  saveKept: Workshop["saveKept"];
+  reportRemote: Workshop["reportRemote"];
+  provesLater: Workshop["provesLater"];
+  runningChanged(): void;
+}
+
+/** The workshop of a real host: the settings, the Collector's binary and the state directory. */
+export function makeWorkshop(deps: WorkshopDeps): Workshop {
+  const { settings, binary, clock, logger } = deps;
+  const { agent } = settings;
+  const hasGate = binary.identified && binary.supportsNoPipelines;
+  const featureGates = hasGate ? [noPipelinesGate] : [];
+  const env = collectorEnvironment(settings);
+  const masks = new Masks([...deps.secrets, deps.extension().token], env);
+
+  const composeWith = (
+    inputs: ConfigurationInputs,
+    mark: string,
+    configFiles = agent.configFiles,
+  ): Composition => {
+    const bare = isEmpty(inputs);
+    return compose({
+      configFiles: bare ? [quietName, ...configFiles] : configFiles,
+      localFiles: bare ? { [quietName]: quietText } : inputs.localFiles,
+      acceptsRemoteConfig: settings.capabilities.acceptsRemoteConfig,
+      remote: inputs.remote?.config,
+      ownTelemetry: inputs.ownTelemetry,
+      attributes: deps.attributes(),
+      extension: { ...deps.extension(), mark },
+      noPipelines: hasGate ? "gate" : "nop-pipeline",
+      maxRemoteConfigBytes: agent.restrictions.maxRemoteConfigBytes,
+    });
+  };
+
+  return {
+    clock,
+    logger,
+    collector: deps.collector,
+    book: deps.book,
+    snapshots: deps.snapshots,
+    applyTimeoutMs: agent.configApplyTimeoutMs,
+    mayReload: agent.useHupConfigReload ?? true,
+    install: deps.install,
+    saveKept: deps.saveKept,
+    reportRemote: deps.reportRemote,
+    provesLater: deps.provesLater,
+    runningChanged: deps.runningChanged,
+    mask: (text) => masks.mask(text),
+
+    async merge(inputs, mark): Promise<Merged> {
+      const composition = composeWith(inputs, mark);
+      for (const { file, problem } of composition.warnings) {
+        logger.warn(
+          { event: "config_file_skipped", file, problem },
+          `local file ${file} is left out: ${problem}`,
+        );
+      }
+      await masks.learn(composition.tree);
+      const violations = checkRestrictions(composition, agent.restrictions);
+      return { text: composition.text, contentHash: composition.contentHash, violations };
+    },
+
+    async lastResorts(mark): Promise<LastResort[]> {
+      const nothing: ConfigurationInputs = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
+      const resorts: LastResort[] = [];
+      for (const path of agent.startupFallbackConfigs) {
+        try {
+          const text = await readFile(path, "utf8");
+          readSource(text);
+          const merged = toMerged(composeWith({ ...nothing, localFiles: { [path]: text } }, mark, [path]));
+          resorts.push({ role: "fallback", name: path, merged });
+        } catch (error) {
+          const fields = { event: "fallback_unusable", file: path, error: describeError(error) };
+          logger.error(fields, "a startup fallback configuration cannot be used");
+        }
+      }
+      resorts.push({ role: "bootstrap", name: "(empty)", merged: toMerged(composeWith(nothing, mark)) });
+      return resorts;
+    },
+
+    async validate(id, signal): Promise<Validation> {
+      if (agent.validateConfig === false) return { verdict: "valid" };
+      void signal;
+      return validateConfiguration({
+        executable: agent.executable,
+        configPath: deps.snapshots.path(id),
+        args: agent.args,
+        featureGates,
+        env,
+        timeoutMs: validateTimeoutMs,
+        clock,
+      });
+    },
+
+    launch(mark): Launch {
+      const gates = featureGates.length === 0 ? [] : ["--feature-gates", featureGates.join(",")];
+      return {
+        mark,
+        executable: agent.executable,
+        args: ["--config", deps.configPath, ...gates, ...agent.args],
+        env,
+      };
+    },
+  };
+}
+
+function isEmpty({ remote, localFiles, ownTelemetry }: ConfigurationInputs): boolean {
+  const sendsMetrics = (ownTelemetry?.ownMetrics?.destinationEndpoint ?? "") !== "";
+  return remote === undefined && Object.keys(localFiles).length === 0 && !sendsMetrics;
+}
+
+/** Hides the secrets of the settings, and those of the newest configurations. */
+class Masks {
+  readonly #fixed: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
+  #learned: readonly ReadonlySet<string>[] = [];
+  #masker: SecretMasker;
+
+  constructor(fixed: readonly string[], env: Readonly<Record<string, string>>) {
+    this.#fixed = fixed;
+    this.#env = env;
+    this.#masker = new SecretMasker(fixed);
+  }
+
+  async learn(tree: Tree): Promise<void> {
+    const secrets = await collectSecrets(tree, {
+      env: (name) => this.#env[name],
+      readFile: (path) => readFile(path, "utf8"),
+    });
+    // The one that fails, the one that runs and the one to go back to are all that can be quoted.
+    this.#learned = [...this.#learned, secrets].slice(-4);
+    this.#masker = new SecretMasker([...this.#fixed, ...this.#learned.flatMap((each) => [...each])]);
+  }
+
+  mask(text: string): string {
+    return this.#masker.mask(text);
+  }
+}
+
+function toMerged({ text, contentHash }: Composition): Merged {
+  return { text, contentHash, violations: [] };
+}
+
+/** What the Collector inherits, and `agent.env` over it. */
+export function collectorEnvironment({ agent }: SupervisorSettings): Record<string, string> {
+  const inherited = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return { ...Object.fromEntries(inherited), ...agent.env };
+}

@@ -1,0 +1,147 @@
+import type { Logger } from "../../foundation/logger.ts";
+import type { AgentRemoteConfig } from "../../opamp/messages.ts";
+import { programHash, type RunningRecord } from "../collector/collector.ts";
+import type { CollectorProcess } from "../collector/process.ts";
+import type { ConfigurationIntake } from "./configuration-intake.ts";
+import type { Guard } from "./guard.ts";
+import type { JournalEntry } from "./journal.ts";
+import type { Road } from "./road.ts";
+import type { WayBack } from "./way-back.ts";
+import type { Workshop } from "./workshop.ts";
+
+interface RestorationDeps {
+  workshop: Workshop;
+  road: Road;
+  guard: Guard;
+  wayBack: WayBack;
+  intake: ConfigurationIntake;
+  /** The change that an earlier process left under way. */
+  unfinished: JournalEntry | undefined;
+  /** The Collector that an earlier process left running, and what was written down about it. */
+  found: { process: CollectorProcess; record: RunningRecord | undefined } | undefined;
+  /** Kept by an earlier supervisor, perhaps the reference: used when nothing better is known. */
+  savedRemote: AgentRemoteConfig | undefined;
+}
+
+/** Brings the host to where it should be after a start: adopts, finishes, reverts, starts. */
+export async function restore(deps: RestorationDeps): Promise<void> {
+  const { workshop, road, intake, unfinished } = deps;
+  const { logger, collector } = workshop;
+  const adopted = await adopt(deps);
+  const change = unfinished && (await intake.rebuild(unfinished));
+  if (unfinished !== undefined && change === undefined) {
+    const fields = { event: "change_lost", change: unfinished.id, step: unfinished.step };
+    logger.error(
+      fields,
+      "a change that was under way cannot be read any more; what ran before it is brought back",
+    );
+  }
+  if (unfinished !== undefined && change !== undefined) {
+    const touched = unfinished.step !== "staging" && unfinished.step !== "checking";
+    logger.info(
+      { event: "change_resumed", change: unfinished.id, step: unfinished.step },
+      "going on with the change that was under way",
+    );
+    if (!touched) await runCurrent(deps, adopted);
+    road.resume(change, unfinished);
+    return;
+  }
+  if (collector.state.t === "stopped") await runCurrent(deps, adopted);
+  else if (adopted === "current") await afterAdoption(deps);
+  else await runCurrent(deps, adopted);
+}
+
+/** Takes over what runs if it is known and runs what should run; ends it otherwise, for two must never run. */
+async function adopt({
+  workshop,
+  unfinished,
+  found,
+}: RestorationDeps): Promise<"current" | "candidate" | "none"> {
+  if (found === undefined) return "none";
+  const { process, record } = found;
+  const { book, collector, logger } = workshop;
+  const launch = record && workshop.launch(record.mark);
+  const isCurrent = record !== undefined && record.mark === book.current?.id;
+  const isCandidate = record !== undefined && record.mark === unfinished?.id;
+  const sameProgram = launch !== undefined && record !== undefined && programHash(launch) === record.program;
+  if (launch === undefined || record === undefined || !sameProgram || !(isCurrent || isCandidate)) {
+    const reason =
+      record === undefined
+        ? "unknown"
+        : sameProgram
+          ? "another configuration"
+          : "another binary or arguments";
+    logger.warn(
+      { event: "collector_replaced", pid: process.pid, reason },
+      "ending a Collector that is not the one that should run",
+    );
+    await process.stop({ graceMs: 10_000 });
+    return "none";
+  }
+  await collector.adopt(process, launch, record.healthy);
+  logger.info(
+    { event: "collector_adopted", pid: process.pid },
+    "adopted the Collector that was left running",
+  );
+  return isCurrent ? "current" : "candidate";
+}
+
+async function runCurrent(deps: RestorationDeps, adopted: "current" | "candidate" | "none"): Promise<void> {
+  const { workshop, intake, savedRemote } = deps;
+  const { book, snapshots } = workshop;
+  if (adopted === "current") return afterAdoption(deps);
+  const { current } = book;
+  const known = current !== null && (current.id === null || (await snapshots.load(current.id)) !== undefined);
+  if (!known) {
+    if (savedRemote !== undefined) await intake.offerRemote(savedRemote);
+    else intake.changeLocal("start");
+    return;
+  }
+  if (current.id === null) return;
+  const { id } = current;
+  deps.road.urgent(() => start(deps, id));
+  await applyLocalChanges(deps);
+}
+
+async function start({ workshop, wayBack, guard }: RestorationDeps, id: string): Promise<void> {
+  const { book, collector, logger } = workshop;
+  if (book.currentIsQuarantined && book.wayBack.length > 0) {
+    await wayBack.go("it failed before the restart", { orElse: "hold", skipCurrent: true });
+    return;
+  }
+  guard.watchCurrent();
+  try {
+    await workshop.install(id);
+    await collector.run(workshop.launch(id), false);
+  } catch (error) {
+    logger.error(
+      { event: "start_failed", error: (error as Error).message },
+      "the Collector cannot be started with the configuration that it ran",
+    );
+    collector.relaunchAfter(workshop.launch(id), 1_000, (error as Error).message);
+  }
+}
+
+async function afterAdoption(deps: RestorationDeps): Promise<void> {
+  deps.guard.watchCurrent();
+  await applyLocalChanges(deps);
+}
+
+/** Files, settings, the binary or the local port may have changed while nobody looked. */
+async function applyLocalChanges({ workshop, intake }: RestorationDeps): Promise<void> {
+  const { current } = workshop.book;
+  if (current === null || current.role === "fallback") return;
+  const contentHash = await intake
+    .presentContentHash()
+    .catch((error: unknown) => note(workshop.logger, error));
+  if (contentHash !== undefined && contentHash !== current.contentHash)
+    intake.changeLocal("changed while the supervisor was away");
+}
+
+function note(logger: Logger, error: unknown): undefined {
+  logger.error(
+    { event: "merge_failed", error: error instanceof Error ? error.message : String(error) },
+    "what runs cannot be merged again; it goes on as it is",
+  );
+  return undefined;
+}

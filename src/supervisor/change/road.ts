@@ -1,0 +1,209 @@
+import { describeError } from "../../foundation/errors.ts";
+import type { Logger } from "../../foundation/logger.ts";
+import type { Change, Failure, Step } from "./change.ts";
+import type { Journal, JournalEntry } from "./journal.ts";
+
+/** How often a change may be switched to again after the supervisor died in the middle of it. */
+const maxAttempts = 2;
+
+/** A change that waits for its turn; built only then, from what is true then. */
+type Offer = () => Promise<Change | undefined>;
+
+interface RoadDeps {
+  journal: Journal;
+  logger: Logger;
+  /** Asked of an error that was thrown rather than returned. */
+  isHostFailure(error: unknown): boolean;
+}
+
+/**
+ * The one road for every change. INVARIANTS: one change at a time; of each lane only the newest offer
+ * waits; an urgent task (a crash that must be answered) goes first and sends back a change that has
+ * not touched anything yet; what is under way is in the journal before it happens.
+ */
+export class Road {
+  readonly #deps: RoadDeps;
+  readonly #waiting = new Map<string, Offer>();
+  readonly #urgent: (() => Promise<void>)[] = [];
+  #interruptible: AbortController | undefined;
+  #closed = false;
+  #working: Promise<void> | undefined;
+
+  constructor(deps: RoadDeps) {
+    this.#deps = deps;
+  }
+
+  /** Queues a change; one that still waits in the same lane is dropped. */
+  offer(lane: string, offer: Offer): void {
+    this.#waiting.delete(lane);
+    this.#waiting.set(lane, offer);
+    this.#wake();
+  }
+
+  /** Drops what waits in a lane; what is under way goes on. */
+  withdraw(lane: string): void {
+    this.#waiting.delete(lane);
+  }
+
+  /** Runs `task` before any further change. */
+  urgent(task: () => Promise<void>): void {
+    this.#urgent.push(task);
+    this.#interruptible?.abort(new Error("something more urgent came up"));
+    this.#wake();
+  }
+
+  /** Finishes or reverts what an earlier process left under way; call it before anything is offered. */
+  resume(change: Change, entry: JournalEntry): void {
+    this.urgent(() => this.#resume(change, entry));
+  }
+
+  /** Resolves when nothing is under way and nothing waits. */
+  async idle(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  /** Takes no more work and waits for the step under way; what is not finished stays in the journal. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting.clear();
+    this.#urgent.length = 0;
+    this.#interruptible?.abort(new Error("the supervisor is stopping"));
+    await this.idle();
+  }
+
+  #wake(): void {
+    if (this.#working !== undefined || this.#closed) return;
+    this.#working = this.#work().finally(() => {
+      this.#working = undefined;
+      if (this.#waiting.size + this.#urgent.length > 0) this.#wake();
+    });
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      const task = this.#urgent.shift();
+      const [next] = this.#waiting;
+      if (task !== undefined) await this.#guard(task);
+      else if (next !== undefined) {
+        const [lane, offer] = next;
+        this.#waiting.delete(lane);
+        await this.#guard(() => this.#travel(lane, offer));
+      } else return;
+    }
+  }
+
+  async #guard(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      this.#deps.logger.error(
+        { event: "change_error", error: describeError(error) },
+        "a change could not be finished; it stays in the journal",
+      );
+    }
+  }
+
+  async #travel(lane: string, offer: Offer): Promise<void> {
+    const change = await offer();
+    if (change === undefined) return;
+    const interruption = new AbortController();
+    this.#interruptible = interruption;
+    try {
+      await this.#note(change, "staging");
+      const unstaged = await this.#attempt(() => change.stage());
+      if (unstaged !== undefined) return await this.#reject(change, unstaged);
+      await this.#note(change, "checking");
+      const checked = await this.#attempt(() => change.check(interruption.signal));
+      if (interruption.signal.aborted) {
+        await this.#end();
+        if (!this.#waiting.has(lane) && !this.#closed) this.#waiting.set(lane, offer);
+        return;
+      }
+      if (checked === "unchanged") return await this.#keep(change, "unchanged");
+      if (checked !== undefined) return await this.#reject(change, checked);
+    } finally {
+      this.#interruptible = undefined;
+    }
+    await this.#switch(change, 1);
+  }
+
+  async #switch(change: Change, attempt: number): Promise<void> {
+    if (!(await this.#note(change, "switching", attempt)) && attempt === 1) {
+      return this.#reject(change, { fault: "host", reason: "the state directory cannot be written" });
+    }
+    const unswitched = await this.#attempt(() => change.switchOver());
+    if (unswitched !== undefined) return this.#revert(change, unswitched);
+    await this.#note(change, "proving", attempt);
+    const unproven = await this.#attempt(() => change.prove());
+    // Shutting down: the Collector is about to be stopped, so nothing can be proven; the next start goes on.
+    if (this.#closed) return;
+    if (unproven !== undefined) return this.#revert(change, unproven);
+    await this.#keep(change, "switched");
+  }
+
+  async #resume(change: Change, entry: JournalEntry): Promise<void> {
+    switch (entry.step) {
+      case "staging":
+      case "checking":
+        return this.#travel("resumed", () => Promise.resolve(change));
+      case "switching":
+      case "proving":
+        if (entry.attempt < maxAttempts) return this.#switch(change, entry.attempt + 1);
+        return this.#revert(change, {
+          fault: "own",
+          reason: `the supervisor ended ${entry.attempt} times while this change was being applied`,
+        });
+      case "keeping":
+        return this.#keep(change, "switched");
+      case "reverting":
+        return this.#revert(change, entry.failure ?? { fault: "host", reason: "interrupted" });
+    }
+  }
+
+  async #keep(change: Change, how: "switched" | "unchanged"): Promise<void> {
+    await this.#note(change, "keeping");
+    await change.keep(how);
+    await this.#end();
+  }
+
+  async #reject(change: Change, failure: Failure): Promise<void> {
+    await change.reject(failure);
+    await this.#end();
+  }
+
+  async #revert(change: Change, failure: Failure): Promise<void> {
+    await this.#note(change, "reverting", 1, failure);
+    await change.revert(failure);
+    await this.#end();
+  }
+
+  /** A disk that cannot be written must not keep a revert from happening: the caller decides. */
+  async #note(change: Change, step: Step, attempt = 1, failure?: Failure): Promise<boolean> {
+    const entry: JournalEntry = { ...change.record, step, attempt, ...(failure && { failure }) };
+    return this.#journalled(() => this.#deps.journal.note(entry));
+  }
+
+  async #end(): Promise<void> {
+    await this.#journalled(() => this.#deps.journal.end());
+  }
+
+  async #journalled(write: () => Promise<void>): Promise<boolean> {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      const fields = { event: "journal_failed", error: describeError(error) };
+      this.#deps.logger.error(fields, "cannot write the journal");
+      return false;
+    }
+  }
+
+  async #attempt<T>(step: () => Promise<T>): Promise<T | Failure> {
+    try {
+      return await step();
+    } catch (error) {
+      const fault = this.#deps.isHostFailure(error) ? "host" : "own";
+      return { fault, reason: describeError(error) };
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import * as z from "zod/mini";
+import {
+  type AgentRemoteConfig,
+  AgentRemoteConfigSchema,
+  type ConnectionSettingsOffers,
+  ConnectionSettingsOffersSchema,
+} from "../../opamp/messages.ts";
+
+/** All that a merged configuration is made from, each part as it was last accepted. */
+export interface ConfigurationInputs {
+  remote: AgentRemoteConfig | undefined;
+  ownTelemetry: ConnectionSettingsOffers | undefined;
+  /** Text of each local file by its path in `agent.config_files`. A file that could not be read is absent. */
+  localFiles: Readonly<Record<string, string>>;
+}
+
+/** A merged configuration as the Collector gets it, with what it was made from. Never changed once written. */
+export interface Snapshot {
+  /** The mark in the extension's headers. */
+  id: string;
+  /** Text of effective.yaml. */
+  text: string;
+  inputs: ConfigurationInputs;
+}
+
+const inputsSchema = z.object({
+  remote: z.nullable(z.string()),
+  own_telemetry: z.nullable(z.string()),
+  local_files: z.record(z.string(), z.string()),
+});
+
+/** The part of the state directory that snapshots need. Names are relative to it. */
+export interface SnapshotDirectory {
+  path(name: string): string;
+  /** undefined when there is no such file. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  write(name: string, data: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  list(): Promise<string[]>;
+  setAside(name: string, reason: string): Promise<unknown>;
+}
+
+/**
+ * Snapshots on disk: `ID.yaml` is the very file that is validated, and later linked to where the
+ * Collector reads it, so that going back needs no free space; `ID.json` is what it was made from.
+ */
+export class Snapshots {
+  readonly #directory: SnapshotDirectory;
+
+  constructor(directory: SnapshotDirectory) {
+    this.#directory = directory;
+  }
+
+  /** Path of the merged configuration of this snapshot. */
+  path(id: string): string {
+    return this.#directory.path(`${id}.yaml`);
+  }
+
+  async save({ id, text, inputs }: Snapshot): Promise<void> {
+    await this.#directory.write(`${id}.yaml`, text);
+    await this.saveInputs(id, inputs);
+  }
+
+  async saveInputs(id: string, { remote, ownTelemetry, localFiles }: ConfigurationInputs): Promise<void> {
+    const file: z.infer<typeof inputsSchema> = {
+      remote: remote === undefined ? null : toBase64(toBinary(AgentRemoteConfigSchema, remote)),
+      own_telemetry:
+        ownTelemetry === undefined ? null : toBase64(toBinary(ConnectionSettingsOffersSchema, ownTelemetry)),
+      local_files: { ...localFiles },
+    };
+    await this.#directory.write(`${id}.json`, JSON.stringify(file));
+  }
+
+  /** undefined when it is not whole; a damaged part is set aside. */
+  async load(id: string): Promise<Snapshot | undefined> {
+    const text = await this.#directory.read(`${id}.yaml`);
+    const inputs = await this.#directory.read(`${id}.json`);
+    if (text === undefined || inputs === undefined) return undefined;
+    try {
+      const file = inputsSchema.parse(JSON.parse(new TextDecoder().decode(inputs)));
+      const { remote, own_telemetry } = file;
+      return {
+        id,
+        text: new TextDecoder().decode(text),
+        inputs: {
+          remote: remote === null ? undefined : fromBinary(AgentRemoteConfigSchema, fromBase64(remote)),
+          ownTelemetry:
+            own_telemetry === null
+              ? undefined
+              : fromBinary(ConnectionSettingsOffersSchema, fromBase64(own_telemetry)),
+          localFiles: file.local_files,
+        },
+      };
+    } catch (error) {
+      await this.#directory.setAside(`${id}.json`, error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  /** Deletes every snapshot but those named. */
+  async keepOnly(ids: ReadonlySet<string>): Promise<void> {
+    for (const name of await this.#directory.list()) {
+      const id = /^([0-9a-f]+)\.(?:json|yaml)$/.exec(name)?.[1];
+      if (id !== undefined && !ids.has(id)) await this.#directory.remove(name);
+    }
+  }
+}
+
+const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+const fromBase64 = (text: string) => new Uint8Array(Buffer.from(text, "base64"));

@@ -1,0 +1,68 @@
+import type { AgentRemoteConfig } from "../../opamp/messages.ts";
+import type { Change, ChangeRecord, Failure } from "./change.ts";
+import type { ConfigurationInputs } from "./snapshots.ts";
+import type { Workshop } from "./workshop.ts";
+
+/** The explicit empty configuration map: the server's order to run no Collector. It survives restarts. */
+export class StopChange implements Change {
+  readonly record: ChangeRecord;
+  readonly #offer: AgentRemoteConfig;
+  readonly #inputs: ConfigurationInputs;
+  readonly #workshop: Workshop;
+
+  readonly #settled: (failure: Failure | undefined) => void;
+
+  constructor(
+    id: string,
+    offer: AgentRemoteConfig,
+    inputs: ConfigurationInputs,
+    workshop: Workshop,
+    settled: (failure: Failure | undefined) => void,
+  ) {
+    this.#settled = settled;
+    this.record = { kind: "configuration", id, detail: { trigger: "stop" } };
+    this.#offer = offer;
+    this.#inputs = { ...inputs, remote: offer };
+    this.#workshop = workshop;
+  }
+
+  async stage(): Promise<undefined> {
+    const { id } = this.record;
+    await this.#workshop.snapshots.save({ id, text: "", inputs: this.#inputs });
+    await this.#workshop.reportRemote(this.#offer, { t: "applying" });
+  }
+
+  async check(): Promise<undefined> {
+    return undefined;
+  }
+
+  async switchOver(): Promise<undefined> {
+    await this.#workshop.collector.stop();
+  }
+
+  async prove(): Promise<undefined> {
+    return undefined;
+  }
+
+  async keep(): Promise<void> {
+    const { book, snapshots } = this.#workshop;
+    const remoteHash = Buffer.from(this.#offer.configHash).toString("hex");
+    await book.keep({ id: null, contentHash: "", remoteHash, role: "desired", cause: "remote" });
+    await this.#workshop.saveKept(this.#inputs);
+    await this.#workshop.reportRemote(this.#offer, { t: "applied" });
+    this.#settled(undefined);
+    await snapshots.keepOnly(book.snapshotIds);
+    this.#workshop.runningChanged();
+    const fields = { event: "config_updated", config_hash: remoteHash };
+    this.#workshop.logger.info(fields, "the server's empty configuration stopped the Collector");
+  }
+
+  async reject(failure: Failure): Promise<void> {
+    await this.#workshop.reportRemote(this.#offer, { t: "failed", reason: failure.reason });
+    this.#settled(failure);
+  }
+
+  revert(failure: Failure): Promise<void> {
+    return this.reject(failure);
+  }
+}

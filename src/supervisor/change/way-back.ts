@@ -1,0 +1,147 @@
+import { describeError } from "../../foundation/errors.ts";
+import type { Reference } from "./configuration-book.ts";
+import { type Proof, watchForProof } from "./proof.ts";
+import type { NewMark, Workshop } from "./workshop.ts";
+
+/** Longest wait for a configuration that is known to work; a loaded host may start slowly. */
+const provenTimeoutMs = 30_000;
+
+/** Time between tries of the way back while nothing on it runs. */
+const holdMs = 5 * 60_000;
+
+/**
+ * Brings back something that runs: the nearest proven configuration, then the older one, then
+ * `startup_fallback_configs`, then the empty bootstrap configuration, and at last waits.
+ */
+export class WayBack {
+  readonly #workshop: Workshop;
+  readonly #newMark: NewMark;
+
+  constructor(workshop: Workshop, newMark: NewMark) {
+    this.#workshop = workshop;
+    this.#newMark = newMark;
+  }
+
+  /**
+   * What runs now failed for `reason`. A failed change goes back to the current configuration, which it never
+   * replaced; with `skipCurrent` that one is at fault itself and the one before it is next. `orElse` is what is done when
+   * nothing on the way back runs, after the fallback configurations: an empty Collector is better than
+   * none for a host that never had a configuration, but no substitute for one that did.
+   */
+  async go(
+    reason: string,
+    { orElse, skipCurrent = false }: { orElse: "bootstrap" | "hold"; skipCurrent?: boolean },
+  ): Promise<"reverted" | "made-do" | "held"> {
+    const { book, collector, logger } = this.#workshop;
+    const release = collector.claim();
+    try {
+      const candidates = [...(skipCurrent || book.current === null ? [] : [book.current]), ...book.wayBack];
+      for (const reference of candidates) {
+        if (!(await this.#returnTo(reference))) continue;
+        if (reference !== book.current) {
+          await this.#saved(() => book.goneBackTo(reference));
+          await this.#restoreKeptFiles(reference);
+        }
+        const config_hash = reference.remoteHash ?? reference.contentHash;
+        logger.warn(
+          { event: "reverted", config_hash, reason: firstLine(reason) },
+          "went back to a configuration that works",
+        );
+        return "reverted";
+      }
+      return await this.#makeDo(reason, orElse);
+    } finally {
+      release();
+      this.#workshop.runningChanged();
+    }
+  }
+
+  /** Runs a configuration that was proven before, and waits until it is proven again. */
+  async #returnTo(reference: Reference): Promise<boolean> {
+    const { collector } = this.#workshop;
+    if (reference.id === null) {
+      await collector.stop();
+      return true;
+    }
+    const proof = await this.#run(reference.id);
+    if (proof.t === "proven") return true;
+    this.#workshop.logger.error(
+      {
+        event: "revert_failed",
+        config_hash: reference.remoteHash ?? reference.contentHash,
+        outcome: proof.t,
+      },
+      "a configuration that worked before does not start",
+    );
+    return false;
+  }
+
+  async #makeDo(reason: string, orElse: "bootstrap" | "hold"): Promise<"made-do" | "held"> {
+    const { book, collector, snapshots, logger } = this.#workshop;
+    const mark = this.#newMark();
+    for (const { role, name, merged } of await this.#workshop.lastResorts(mark)) {
+      if (role === "bootstrap" && orElse === "hold") continue;
+      const inputs = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
+      await this.#saved(() => snapshots.save({ id: mark, text: merged.text, inputs }));
+      const proof = await this.#run(mark);
+      if (proof.t !== "proven") continue;
+      const reference = {
+        id: mark,
+        contentHash: merged.contentHash,
+        remoteHash: null,
+        role,
+        cause: "local" as const,
+      };
+      await this.#saved(() => book.makeDoWith(reference));
+      logger.error(
+        { event: "fallback", role, name, reason: firstLine(reason) },
+        `running the ${role} configuration ${name}`,
+      );
+      return "made-do";
+    }
+    const last = book.current?.id ?? mark;
+    await collector.stop();
+    if (book.current?.id != null) await this.#saved(() => this.#workshop.install(last));
+    logger.error(
+      { event: "held", reason: firstLine(reason), retry_in_ms: holdMs },
+      "nothing starts; trying again later",
+    );
+    collector.hold(this.#workshop.launch(last), holdMs, firstLine(reason));
+    return "held";
+  }
+
+  async #run(mark: string): Promise<Proof> {
+    const { collector, clock, mayReload } = this.#workshop;
+    const launch = this.#workshop.launch(mark);
+    const watch = watchForProof(collector, {
+      mark,
+      clock,
+      onKilled: () => collector.relaunchAfter(launch, 0, "killed from outside"),
+    });
+    try {
+      await this.#workshop.install(mark);
+      await collector.run(launch, mayReload);
+      return await watch.within(provenTimeoutMs);
+    } catch (error) {
+      return { t: "broken", reason: describeError(error) };
+    } finally {
+      watch.cancel();
+    }
+  }
+
+  async #restoreKeptFiles(reference: Reference): Promise<void> {
+    const snapshot = reference.id === null ? undefined : await this.#workshop.snapshots.load(reference.id);
+    if (snapshot !== undefined) await this.#saved(() => this.#workshop.saveKept(snapshot.inputs));
+  }
+
+  async #saved(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      const fields = { event: "state_not_saved", error: describeError(error) };
+      this.#workshop.logger.error(fields, "the state directory cannot be written");
+    }
+  }
+}
+
+const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";

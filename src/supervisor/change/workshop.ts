@@ -1,0 +1,66 @@
+import type { Clock } from "../../foundation/clock.ts";
+import type { Logger } from "../../foundation/logger.ts";
+import type { AgentRemoteConfig } from "../../opamp/messages.ts";
+import type { Collector, Launch } from "../collector/collector.ts";
+import type { ConfigurationBook } from "./configuration-book.ts";
+import type { ConfigurationInputs, Snapshots } from "./snapshots.ts";
+
+/** A merged configuration that is not written anywhere yet. */
+export interface Merged {
+  text: string;
+  /** Does not depend on the mark. */
+  contentHash: string;
+  /** Restrictions of this host that it breaks, a line each. */
+  violations: readonly string[];
+}
+
+/** Something to run when nothing that was ever proven does. */
+export interface LastResort {
+  role: "fallback" | "bootstrap";
+  name: string;
+  merged: Merged;
+}
+
+/** What validating a file with the Collector's binary gave. `undecided` is the host's failure. */
+export type Validation =
+  | { verdict: "valid" }
+  | { verdict: "invalid"; reason: string }
+  | { verdict: "undecided"; reason: string };
+
+/** Outcome of one remote configuration, as the server is told. */
+export type RemoteVerdict = { t: "applying" } | { t: "applied" } | { t: "failed"; reason: string };
+
+/** Everything that changes of the configuration work with. */
+export interface Workshop {
+  clock: Clock;
+  logger: Logger;
+  collector: Collector;
+  book: ConfigurationBook;
+  snapshots: Snapshots;
+  /** Longest wait for a proof, `agent.config_apply_timeout`, in milliseconds. */
+  applyTimeoutMs: number;
+  /** Whether SIGHUP may be used at all. */
+  mayReload: boolean;
+  /** @throws ConfigurationError when the remote part is no valid configuration. */
+  merge(inputs: ConfigurationInputs, mark: string): Promise<Merged>;
+  /** The configurations of last resort, best first. The last one is the empty bootstrap configuration. */
+  lastResorts(mark: string): Promise<LastResort[]>;
+  /** Runs `<binary> validate` on a snapshot; nothing that runs is touched. */
+  validate(id: string, signal: AbortSignal): Promise<Validation>;
+  /** Puts a snapshot where the Collector reads it, atomically and without writing its content again. */
+  install(id: string): Promise<void>;
+  launch(mark: string): Launch;
+  /** Takes over what was kept or gone back to, also into the files that the reference supervisor reads. */
+  saveKept(inputs: ConfigurationInputs): Promise<void>;
+  /** Tells the server, and the disk, what became of a remote configuration. */
+  reportRemote(config: AgentRemoteConfig, verdict: RemoteVerdict): Promise<void>;
+  /** Calls `keep` when the Collector, which was given up waiting for, proves that it runs `mark` after all. */
+  provesLater(mark: string, keep: () => Promise<void>): void;
+  /** Told whenever another configuration, or none, has come to run. */
+  runningChanged(): void;
+  /** Hides every secret of the settings and of the configuration in a text. */
+  mask(text: string): string;
+}
+
+/** A fresh mark: unique to one change. */
+export type NewMark = () => string;

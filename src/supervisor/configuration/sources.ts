@@ -1,0 +1,62 @@
+import type { AgentConfigMap } from "../../opamp/messages.ts";
+import { ConfigurationError } from "./configuration-error.ts";
+import { mergeConfigurations } from "./merge.ts";
+import { at, isTree, type Tree } from "./tree.ts";
+import { readYaml, YamlProblem } from "./yaml-reader.ts";
+
+/** Largest remote configuration, all entries together, unless the restrictions say otherwise. */
+export const defaultMaxRemoteConfigBytes = 1024 * 1024;
+
+/**
+ * A configuration from one text.
+ * @throws YamlProblem also when a section in which the `opamp` extension must have a place is no map.
+ */
+export function readSource(text: string): Tree {
+  const tree = readYaml(text);
+  for (const path of [["service"], ["extensions"], ["extensions", "opamp"]]) {
+    const section = at(tree, path);
+    if (section !== undefined && section !== null && !isTree(section)) {
+      throw new YamlProblem(`${path.join(".")} is not a map`);
+    }
+  }
+  return tree;
+}
+
+/**
+ * The entries of a remote configuration merged into one, by name, the unnamed one last.
+ * Content types are ignored, as in the reference.
+ * @throws ConfigurationError for the first entry that is not a YAML map, or when all are too large.
+ */
+export function readRemote(remote: AgentConfigMap, maxBytes = defaultMaxRemoteConfigBytes): Tree {
+  const entries = Object.entries(remote.configMap).sort(([a], [b]) => compareNames(a, b));
+  const bytes = entries.reduce((sum, [, { body }]) => sum + body.length, 0);
+  if (bytes > maxBytes) {
+    const problem = `too large, ${bytes} bytes where ${maxBytes} are allowed`;
+    throw new ConfigurationError(problem, { entry: undefined, line: undefined });
+  }
+  return entries
+    .map(([name, { body }]) => readEntry(name, body))
+    .reduce<Tree>((merged, tree) => mergeConfigurations(merged, tree), {});
+}
+
+function compareNames(a: string, b: string): number {
+  if (a === "" || b === "") return a === b ? 0 : a === "" ? 1 : -1;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function readEntry(entry: string, body: Uint8Array): Tree {
+  try {
+    return readSource(decode(body));
+  } catch (error) {
+    if (!(error instanceof YamlProblem)) throw error;
+    throw new ConfigurationError(error.message, { entry, line: error.line });
+  }
+}
+
+function decode(body: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    throw new YamlProblem("not UTF-8 text");
+  }
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { rootCertificates, type SecureVersion } from "node:tls";
+import type { ClientTls } from "../../opamp/agent/settings.ts";
+import type { TlsSettings } from "../settings/supervisor-settings.ts";
+
+const versions: Record<string, SecureVersion> = {
+  "1.0": "TLSv1.2",
+  "1.1": "TLSv1.2",
+  "1.2": "TLSv1.2",
+  "1.3": "TLSv1.3",
+};
+
+/**
+ * `server.tls` as `node:tls` takes it. TLS 1.2 is the lowest version whatever the settings say.
+ * @throws when a file cannot be read; the message names the key.
+ */
+export function clientTls(settings: TlsSettings): ClientTls {
+  const ca = material("ca_file", settings.caFile, settings.caPem);
+  const cert = material("cert_file", settings.certFile, settings.certPem);
+  const key = material("key_file", settings.keyFile, settings.keyPem);
+  const authorities = ca !== undefined && settings.includeSystemCaCertsPool ? [ca, ...rootCertificates] : ca;
+  return {
+    rejectUnauthorized: !settings.insecureSkipVerify,
+    minVersion: versions[settings.minVersion ?? "1.2"] ?? "TLSv1.2",
+    ...(authorities !== undefined && { ca: authorities }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(settings.maxVersion && { maxVersion: versions[settings.maxVersion] ?? "TLSv1.3" }),
+    ...(settings.serverNameOverride && { servername: settings.serverNameOverride }),
+    ...(settings.cipherSuites.length > 0 && { ciphers: settings.cipherSuites.join(":") }),
+  };
+}
+
+function material(key: string, file: string | undefined, pem: string | undefined): string | undefined {
+  if (pem !== undefined && pem !== "") return pem;
+  if (file === undefined || file === "") return undefined;
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new Error(`server.tls.${key}: cannot read ${file}`, { cause });
+  }
+}

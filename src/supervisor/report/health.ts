@@ -1,0 +1,75 @@
+import { create } from "@bufbuild/protobuf";
+import { type ComponentHealth, ComponentHealthSchema } from "../../opamp/messages.ts";
+import type { Role } from "../change/configuration-book.ts";
+import type { CollectorState } from "../collector/collector.ts";
+
+/** What the health report is made from. */
+export interface HealthFacts {
+  state: CollectorState;
+  /** What the Collector last said of itself in this launch. */
+  reported: ComponentHealth | undefined;
+  /** What kind of configuration runs; "stopped" on the server's order, "none" before the first one. */
+  running: Role | "stopped" | "none";
+  /** The verdict on the newest remote configuration, if it failed: its first line. */
+  failure: string | undefined;
+  /** Why nothing runs, when the last start or run ended. */
+  lastExit: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  now: number;
+}
+
+/**
+ * The agent's health as the server sees it: the Collector's own words, and what it is that really runs.
+ * A Collector on anything but the desired configuration says so, and an empty one that stands in for a
+ * configuration that failed is never healthy.
+ */
+export function describeHealth(facts: HealthFacts): ComponentHealth {
+  const { state, running, failure } = facts;
+  const at = BigInt(facts.now) * 1_000_000n;
+  if (running === "stopped" && !("process" in state)) {
+    return create(ComponentHealthSchema, {
+      healthy: true,
+      status: "stopped by an empty configuration",
+      statusTimeUnixNano: at,
+    });
+  }
+  switch (state.t) {
+    case "running":
+    case "starting":
+      return withRole(facts.reported ?? unreported(state, at), running, failure);
+    case "stopping":
+      return unhealthy("stopping", "the Collector is being stopped", at);
+    case "backing-off":
+    case "held":
+      return unhealthy(
+        state.t,
+        `${state.t === "held" ? "nothing starts; tried again later" : "waiting to restart"}: ${state.reason}`,
+        at,
+      );
+    case "stopped":
+      return unhealthy("stopped", facts.lastExit ?? "the Collector is not running", at);
+  }
+}
+
+function unreported(state: CollectorState & { t: "running" | "starting" }, at: bigint): ComponentHealth {
+  if (state.t === "starting") return unhealthy("starting", "the Collector is starting", at);
+  // It was healthy when its former supervisor last wrote it down, and it lives.
+  return create(ComponentHealthSchema, { healthy: true, status: "adopted", statusTimeUnixNano: at });
+}
+
+function withRole(
+  health: ComponentHealth,
+  running: HealthFacts["running"],
+  failure: string | undefined,
+): ComponentHealth {
+  if (running === "desired" || running === "none" || running === "stopped") return health;
+  const status = `${running}: ${health.status}`;
+  if (running !== "bootstrap" || failure === undefined)
+    return create(ComponentHealthSchema, { ...health, status });
+  const lastError = `running the empty bootstrap configuration, because: ${failure}`;
+  return create(ComponentHealthSchema, { ...health, healthy: false, status, lastError });
+}
+
+function unhealthy(status: string, lastError: string, at: bigint): ComponentHealth {
+  return create(ComponentHealthSchema, { healthy: false, status, lastError, statusTimeUnixNano: at });
+}

@@ -1,0 +1,172 @@
+import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../../foundation/clock.ts";
+import type { ReportedState } from "../../opamp/agent/reported-state.ts";
+import {
+  type AgentDescription,
+  type AvailableComponents,
+  type ComponentHealth,
+  type CustomCapabilities,
+  type EffectiveConfig,
+  EffectiveConfigSchema,
+  RemoteConfigStatuses,
+} from "../../opamp/messages.ts";
+import type { ConfigurationBook } from "../change/configuration-book.ts";
+import type { Collector, CollectorEvent } from "../collector/collector.ts";
+import { describeExit } from "../collector/process.ts";
+import { type Attributes, toAgentDescription } from "./agent-description.ts";
+import { describeHealth, type HealthFacts } from "./health.ts";
+
+interface ReporterDeps {
+  state: ReportedState;
+  collector: Collector;
+  book: ConfigurationBook;
+  clock: Clock;
+  own: Attributes;
+  overrides: Attributes;
+  /** The configuration that is to run, secrets redacted, for the time before the Collector has reported its own. */
+  redactedText(snapshotId: string): Promise<string | undefined>;
+  mask(text: string): string;
+}
+
+/** Keeps what the server is told in step with what really is. */
+export class Reporter {
+  readonly #deps: ReporterDeps;
+  #own: Attributes;
+  #reportedDescription: AgentDescription | undefined;
+  #reportedHealth: { mark: string; health: ComponentHealth } | undefined;
+  #lastExit: string | undefined;
+  /** Which snapshot the effective configuration in the report is of. */
+  #effectiveMark: string | undefined;
+  #shuttingDown = false;
+
+  constructor(deps: ReporterDeps) {
+    this.#deps = deps;
+    this.#own = deps.own;
+  }
+
+  start(): void {
+    this.#deps.collector.observe((event) => this.#onEvent(event));
+    this.#describe();
+    this.refresh();
+  }
+
+  /** Another configuration, or none, has come to run. */
+  refresh(): void {
+    this.#refreshHealth();
+    void this.#refreshEffectiveConfig();
+  }
+
+  /** The last health before good-bye, in the reference's words. */
+  shuttingDown(): void {
+    this.#shuttingDown = true;
+    this.#refreshHealth();
+  }
+
+  described(description: AgentDescription): void {
+    this.#reportedDescription = description;
+    this.#describe();
+  }
+
+  /** A new instance UID: what the Collector said before carries the old one. */
+  identified(own: Attributes): void {
+    this.#own = own;
+    this.#reportedDescription = undefined;
+    this.#describe();
+  }
+
+  components(components: AvailableComponents): void {
+    this.#deps.state.set("availableComponents", components);
+  }
+
+  customCapabilities(capabilities: CustomCapabilities): void {
+    this.#deps.state.set("customCapabilities", capabilities);
+  }
+
+  #describe(): void {
+    const { state, overrides } = this.#deps;
+    state.set("agentDescription", toAgentDescription(this.#own, overrides, this.#reportedDescription));
+  }
+
+  #onEvent(event: CollectorEvent): void {
+    switch (event.t) {
+      case "health":
+        this.#reportedHealth = { mark: event.mark, health: event.health };
+        break;
+      case "effective-config":
+        this.#effectiveMark = event.mark;
+        this.#deps.state.set("effectiveConfig", event.effectiveConfig);
+        break;
+      case "exited":
+        this.#lastExit = `the Collector ended: ${describeExit(event.exit)}`;
+        break;
+      case "start-failed":
+        this.#lastExit = `the Collector cannot be started: ${event.error.message}`;
+        break;
+      case "state":
+        // A new launch or reload has said nothing yet.
+        if (event.state.t === "starting") this.#reportedHealth = undefined;
+        break;
+      case "linked":
+      case "unlinked":
+        return;
+    }
+    this.#refreshHealth();
+  }
+
+  #refreshHealth(): void {
+    const { state, collector, clock } = this.#deps;
+    if (this.#shuttingDown) {
+      const health = describeHealth({ ...this.#facts(), lastExit: "Supervisor is shutdown" });
+      state.set("health", { ...health, healthy: false, lastError: "Supervisor is shutdown" });
+      return;
+    }
+    const facts = { ...this.#facts(), state: collector.state, now: clock.now() };
+    const next = describeHealth(facts);
+    const previous = state.get("health");
+    // The time alone is no news.
+    const same =
+      previous?.healthy === next.healthy &&
+      previous.status === next.status &&
+      previous.lastError === next.lastError;
+    if (same && facts.reported === undefined) return;
+    state.set("health", { ...next, lastError: this.#deps.mask(next.lastError) });
+  }
+
+  #facts(): HealthFacts {
+    const { state, collector, clock, book } = this.#deps;
+    const status = state.get("remoteConfigStatus");
+    const failed = status?.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED;
+    const { current } = book;
+    return {
+      state: collector.state,
+      reported: this.#reportedHealth?.health,
+      running: current === null ? "none" : current.id === null ? "stopped" : current.role,
+      failure: failed ? status.errorMessage.split("\n", 1)[0] : undefined,
+      lastExit: this.#lastExit,
+      now: clock.now(),
+    };
+  }
+
+  async #refreshEffectiveConfig(): Promise<void> {
+    const { book, collector, state } = this.#deps;
+    const { current } = book;
+    if (current === null || current.id === this.#effectiveMark) return;
+    if (current.id === null) {
+      this.#effectiveMark = undefined;
+      if (collector.process === undefined) state.set("effectiveConfig", effectiveConfig(""));
+      return;
+    }
+    const text = await this.#deps.redactedText(current.id);
+    // The Collector may have answered for itself meanwhile.
+    if (text === undefined || current.id === this.#effectiveMark || collector.link?.mark === current.id)
+      return;
+    state.set("effectiveConfig", effectiveConfig(text));
+  }
+}
+
+function effectiveConfig(text: string): EffectiveConfig {
+  const body = new TextEncoder().encode(text);
+  return create(EffectiveConfigSchema, {
+    configMap: { configMap: { "": { body, contentType: "text/yaml" } } },
+  });
+}

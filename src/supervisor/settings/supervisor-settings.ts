@@ -1,0 +1,232 @@
+import type { LogLevel } from "../../foundation/logger.ts";
+import type { ListenAddress } from "../../foundation/settings-file/listen-address.ts";
+
+/** Everything supervisor.yaml can say, defaults filled in. Durations are milliseconds, sizes bytes. */
+export interface SupervisorSettings {
+  readonly server: ServerSettings;
+  readonly capabilities: CapabilitySettings;
+  readonly storage: StorageSettings;
+  readonly agent: AgentSettings;
+  readonly telemetry: TelemetrySettings;
+  readonly healthcheck: HealthcheckSettings;
+}
+
+/** Header name to its values, in the order of the file. Values are secrets. */
+export type Headers = Readonly<Record<string, readonly string[]>>;
+
+/** Text by name, as in `agent.env`. */
+export type TextMap = Readonly<Record<string, string>>;
+
+/** A part of the file that is handed on as it stands: parsed YAML, references expanded. */
+export type OpaqueSetting = unknown;
+
+/** `server`: the OpAMP server this supervisor obeys. */
+export interface ServerSettings {
+  /** An absolute URL whose scheme is ws, wss, http or https. */
+  readonly endpoint: string;
+  readonly headers: Headers;
+  /** Only means something where the scheme is wss or https. */
+  readonly tls: TlsSettings;
+  /** Ours. Largest message in either direction. */
+  readonly maxMessageBytes: number;
+}
+
+export const tlsVersions = ["1.0", "1.1", "1.2", "1.3"] as const;
+export type TlsVersion = (typeof tlsVersions)[number];
+
+/** What TLS settings of a client and of a listener share (the Collector's configtls). */
+export interface CommonTlsSettings {
+  readonly caFile: string | undefined;
+  readonly caPem: string | undefined;
+  readonly includeSystemCaCertsPool: boolean;
+  readonly certFile: string | undefined;
+  readonly certPem: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly keyPem: string | undefined;
+  readonly minVersion: TlsVersion;
+  /** Undefined: the newest the runtime has. */
+  readonly maxVersion: TlsVersion | undefined;
+  /** Names of Go's crypto/tls, such as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. Empty: the runtime's choice. */
+  readonly cipherSuites: readonly string[];
+  /** Names of Go's crypto/tls, such as `X25519` or `P256`. Empty: the runtime's choice. */
+  readonly curvePreferences: readonly string[];
+  /** Undefined: certificates are read once. */
+  readonly reloadIntervalMs: number | undefined;
+  readonly tpm: TpmSettings;
+}
+
+/** Keys in a trusted platform module: read, so that the file is accepted, but not used. */
+export interface TpmSettings {
+  readonly enabled: boolean;
+  readonly path: string | undefined;
+  readonly ownerAuth: string | undefined;
+  readonly auth: string | undefined;
+}
+
+/** `server.tls`. */
+export interface TlsSettings extends CommonTlsSettings {
+  readonly insecure: boolean;
+  readonly insecureSkipVerify: boolean;
+  readonly serverNameOverride: string | undefined;
+  /** Ours. SHA-256 of the public keys (SubjectPublicKeyInfo) to trust, in base64. Empty: no pinning. */
+  readonly pinSha256: readonly string[];
+}
+
+/** `healthcheck.tls`. */
+export interface ListenerTlsSettings extends CommonTlsSettings {
+  readonly clientCaFile: string | undefined;
+  readonly clientCaFileReload: boolean;
+}
+
+/** `capabilities`: what the server may ask and is told. */
+export interface CapabilitySettings {
+  readonly acceptsRemoteConfig: boolean;
+  readonly acceptsRestartCommand: boolean;
+  readonly acceptsOpampConnectionSettings: boolean;
+  readonly reportsEffectiveConfig: boolean;
+  readonly reportsOwnMetrics: boolean;
+  readonly reportsOwnLogs: boolean;
+  readonly reportsOwnTraces: boolean;
+  readonly reportsHealth: boolean;
+  readonly reportsRemoteConfig: boolean;
+  readonly reportsAvailableComponents: boolean;
+  readonly reportsHeartbeat: boolean;
+}
+
+/** `storage`. */
+export interface StorageSettings {
+  readonly directory: string;
+}
+
+/** The three places in `agent.config_files` that are no file. */
+export const configFileMarkers = [
+  "$OWN_TELEMETRY_CONFIG",
+  "$OPAMP_EXTENSION_CONFIG",
+  "$REMOTE_CONFIG",
+] as const;
+export type ConfigFileMarker = (typeof configFileMarkers)[number];
+
+/** `agent`: the Collector and how it is kept. */
+export interface AgentSettings {
+  /** As written: relative to the working directory, and it existed when the file was read. */
+  readonly executable: string;
+  /** A canonical UUID, used only where no persistent state exists yet. */
+  readonly instanceId: string | undefined;
+  readonly orphanDetectionIntervalMs: number;
+  readonly configApplyTimeoutMs: number;
+  readonly bootstrapTimeoutMs: number;
+  /** 0: a free one is chosen. */
+  readonly opampServerPort: number;
+  readonly passthroughLogs: boolean;
+  /** Undefined: not set, so that the supervisor may choose. */
+  readonly useHupConfigReload: boolean | undefined;
+  /** Undefined: not set, so that the supervisor may choose. */
+  readonly validateConfig: boolean | undefined;
+  /** Paths and {@link ConfigFileMarker}s, in merge order. Nothing else in it starts with `$`. */
+  readonly configFiles: readonly string[];
+  readonly args: readonly string[];
+  readonly env: TextMap;
+  readonly description: {
+    readonly identifying: TextMap;
+    readonly nonIdentifying: TextMap;
+  };
+  /** The user the Collector runs as. */
+  readonly runAs: string | undefined;
+  readonly accessDirs: AccessDirsSettings | undefined;
+  /** Whole configurations, tried in this order. */
+  readonly startupFallbackConfigs: readonly string[];
+  /** Ours. How long an applied configuration may still be reverted. */
+  readonly probationMs: number;
+  /** Ours. How long the Collector may be silent on its local link before it counts as hung. */
+  readonly livenessTimeoutMs: number;
+  /** Ours. What becomes of the Collector when the supervisor dies. */
+  readonly onSupervisorExit: OnSupervisorExit;
+  /** Ours. More exits than this within the window are a crash loop. */
+  readonly crashLoop: { readonly maxExits: number; readonly windowMs: number };
+  /** Ours. Rotation of agent.log; `keep` old files stay beside it. */
+  readonly log: { readonly maxBytes: number; readonly keep: number };
+  /** Ours. */
+  readonly restrictions: RestrictionSettings;
+}
+
+export const onSupervisorExitChoices = ["keep", "stop"] as const;
+export type OnSupervisorExit = (typeof onSupervisorExitChoices)[number];
+
+/** `agent.access_dirs`: the only directories the Collector may use. */
+export interface AccessDirsSettings {
+  readonly read: AccessRule;
+  readonly write: AccessRule;
+}
+
+export interface AccessRule {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+}
+
+/** `agent.restrictions`: what remote configuration may contain. Undefined: not restricted; an empty list: nothing is allowed. */
+export interface RestrictionSettings {
+  readonly componentTypes: {
+    readonly receivers: readonly string[] | undefined;
+    readonly processors: readonly string[] | undefined;
+    readonly exporters: readonly string[] | undefined;
+    readonly connectors: readonly string[] | undefined;
+    readonly extensions: readonly string[] | undefined;
+  };
+  /** Schemes of `${scheme:…}` references, such as `env`. */
+  readonly configProviders: readonly string[] | undefined;
+  readonly filePaths: readonly string[] | undefined;
+  readonly listenAddresses: readonly string[] | undefined;
+  /** Undefined: not set; the enforcer decides. */
+  readonly allowOverride: {
+    readonly opampExtension: boolean | undefined;
+    readonly serviceTelemetry: boolean | undefined;
+    readonly localFiles: boolean | undefined;
+  };
+  readonly maxRemoteConfigBytes: number | undefined;
+}
+
+export const telemetryLevels = ["none", "basic", "normal", "detailed"] as const;
+export type TelemetryLevel = (typeof telemetryLevels)[number];
+
+export const logFormats = ["json", "terminal", "auto"] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+/** `telemetry`: the supervisor's own. Processors and readers follow otelconf v0.3.0 and may hold secrets. */
+export interface TelemetrySettings {
+  readonly logs: {
+    readonly level: LogLevel;
+    /** Ours. `auto`: terminal where standard output is one, else json. */
+    readonly format: LogFormat;
+    readonly outputPaths: readonly string[];
+    readonly errorOutputPaths: readonly string[];
+    readonly processors: readonly OpaqueSetting[];
+  };
+  readonly metrics: {
+    readonly level: TelemetryLevel;
+    readonly readers: readonly OpaqueSetting[];
+  };
+  readonly traces: {
+    readonly level: TelemetryLevel;
+    readonly propagators: readonly string[];
+    readonly processors: readonly OpaqueSetting[];
+    readonly sampler: OpaqueSetting;
+    readonly limits: OpaqueSetting;
+  };
+  readonly resource: TextMap;
+}
+
+/** `healthcheck`: the Collector's confighttp server. Without an endpoint there is no listener. */
+export interface HealthcheckSettings {
+  /** As `listen()` of node:http takes it. */
+  readonly endpoint: ListenAddress | { readonly path: string } | undefined;
+  readonly tls: ListenerTlsSettings | undefined;
+  readonly responseHeaders: Headers;
+  readonly maxRequestBodyBytes: number | undefined;
+  readonly readTimeoutMs: number | undefined;
+  readonly readHeaderTimeoutMs: number | undefined;
+  readonly writeTimeoutMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
+  readonly keepAlivesEnabled: boolean | undefined;
+  /** Keys that the file has, that are accepted, and that have no effect here. */
+  readonly unusedKeys: readonly string[];
+}

@@ -1,0 +1,49 @@
+import type { StateDirectory } from "./state-directory.ts";
+
+/** What a schema can do for a record. */
+interface Schema<T> {
+  parse(value: unknown): T;
+}
+
+/** One small JSON file whose content is always known and always valid. */
+export class JsonRecord<T> {
+  #value: T;
+  readonly #name: string;
+  readonly #directory: StateDirectory;
+
+  private constructor(directory: StateDirectory, name: string, value: T) {
+    this.#directory = directory;
+    this.#name = name;
+    this.#value = value;
+  }
+
+  /** A file that is not there, or was set aside because it is damaged, gives `initial`. */
+  static async open<T>(
+    directory: StateDirectory,
+    name: string,
+    schema: Schema<T>,
+    initial: T,
+  ): Promise<JsonRecord<T>> {
+    const data = await directory.read(name);
+    if (data === undefined) return new JsonRecord(directory, name, initial);
+    try {
+      return new JsonRecord(directory, name, schema.parse(JSON.parse(new TextDecoder().decode(data))));
+    } catch (error) {
+      await directory.setAside(
+        name,
+        error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error),
+      );
+      return new JsonRecord(directory, name, initial);
+    }
+  }
+
+  get value(): T {
+    return this.#value;
+  }
+
+  /** The value counts at once; a disk that is full makes this reject, but not forget. */
+  async save(value: T): Promise<void> {
+    this.#value = value;
+    await this.#directory.write(this.#name, `${JSON.stringify(value)}\n`);
+  }
+}

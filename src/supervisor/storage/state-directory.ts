@@ -1,0 +1,118 @@
+import { randomBytes } from "node:crypto";
+import { chmod, link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../../foundation/clock.ts";
+import { describeError, errorCode, isMissing } from "../../foundation/errors.ts";
+import type { Logger } from "../../foundation/logger.ts";
+import { syncDirectory, temporarySuffix, writeFileAtomically } from "./atomic-file.ts";
+
+const hostFailures = new Set([
+  "ENOSPC",
+  "EDQUOT",
+  "EROFS",
+  "EACCES",
+  "EPERM",
+  "EIO",
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+]);
+
+/** Whether an error is the machine's (disk full, read-only, out of files) and not that of what was asked. */
+export function isHostFailure(error: unknown): boolean {
+  const code = errorCode(error);
+  if (code !== undefined && hostFailures.has(code)) return true;
+  return error instanceof Error && error.cause !== undefined && isHostFailure(error.cause);
+}
+
+/** Damaged files of one name that are kept for somebody to look at. */
+const keptCorrupt = 3;
+
+/** A directory of small files that only the supervisor may read. */
+export class StateDirectory {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+
+  private constructor(path: string, clock: Clock, logger: Logger) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /**
+   * Creates the directory if need be, closes it to others, and removes what a crash left unfinished.
+   * @throws Error that names the directory and what to do.
+   */
+  static async open(
+    path: string,
+    { clock, logger }: { clock: Clock; logger: Logger },
+  ): Promise<StateDirectory> {
+    try {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      const { uid, mode } = await stat(path);
+      if ((mode & 0o077) !== 0 && uid === process.getuid?.()) await chmod(path, 0o700);
+      for (const name of await readdir(path)) {
+        if (name.endsWith(temporarySuffix))
+          await rm(join(path, name), { force: true }).catch(() => undefined);
+      }
+    } catch (cause) {
+      const message = `storage.directory ${path} cannot be used: create it and let the supervisor's user write to it`;
+      throw new Error(message, { cause });
+    }
+    return new StateDirectory(path, clock, logger);
+  }
+
+  path(name: string): string {
+    return join(this.#path, name);
+  }
+
+  /** undefined when there is no such file, or it cannot be read (that is logged). */
+  async read(name: string): Promise<Uint8Array | undefined> {
+    try {
+      return new Uint8Array(await readFile(this.path(name)));
+    } catch (error) {
+      if (!isMissing(error)) {
+        const fields = { event: "state_unreadable", file: name, error: describeError(error) };
+        this.#logger.error(fields, `${name} in the state directory cannot be read`);
+      }
+      return undefined;
+    }
+  }
+
+  write(name: string, data: string | Uint8Array): Promise<void> {
+    return writeFileAtomically(this.path(name), data);
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.path(name), { force: true });
+  }
+
+  list(): Promise<string[]> {
+    return readdir(this.#path);
+  }
+
+  /** Makes `name` the same file as `source`, atomically; nothing is copied, so a full disk does not matter. */
+  async linkOver(source: string, name: string): Promise<void> {
+    const temporary = `${this.path(name)}.${randomBytes(4).toString("hex")}${temporarySuffix}`;
+    await link(source, temporary);
+    // Renaming a link onto another link of the same file does nothing, and would leave the first behind.
+    await rename(temporary, this.path(name));
+    await rm(temporary, { force: true });
+    await syncDirectory(this.#path);
+  }
+
+  /** Moves a damaged file out of the way, for somebody to look at, and says so. */
+  async setAside(name: string, reason: string): Promise<void> {
+    const aside = `${name}.corrupt-${new Date(this.#clock.now()).toISOString().replaceAll(":", "")}`;
+    const fields = { event: "state_corrupt", file: name, reason, set_aside: aside };
+    this.#logger.error(fields, `${name} in the state directory is damaged and was set aside`);
+    try {
+      await rename(this.path(name), this.path(aside));
+      const old = (await this.list()).filter((each) => each.startsWith(`${name}.corrupt-`)).sort();
+      for (const each of old.slice(0, -keptCorrupt)) await this.remove(each);
+    } catch (error) {
+      this.#logger.error({ ...fields, error: describeError(error) }, `${name} cannot be set aside`);
+    }
+  }
+}

@@ -1,0 +1,209 @@
+import { randomBytes } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import * as z from "zod/mini";
+import type { Clock } from "../../foundation/clock.ts";
+import type { Logger } from "../../foundation/logger.ts";
+import { newInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
+import {
+  type AgentRemoteConfig,
+  AgentRemoteConfigSchema,
+  type ConnectionSettingsOffers,
+  ConnectionSettingsOffersSchema,
+  type RemoteConfigStatus,
+  RemoteConfigStatusSchema,
+} from "../../opamp/messages.ts";
+import { type BookContent, bookSchema, emptyBook } from "../change/configuration-book.ts";
+import { type JournalEntry, journalEntrySchema } from "../change/journal.ts";
+import { type ConfigurationInputs, Snapshots } from "../change/snapshots.ts";
+import type { RunningRecord } from "../collector/collector.ts";
+import type { RestartSnapshot } from "../collector/restart-policy.ts";
+import { JsonRecord } from "./json-record.ts";
+import { loadMessage, ownTelemetryFile, remoteConfigFile, saveMessage } from "./message-file.ts";
+import { loadPersistentState, type PersistentState, savePersistentState } from "./persistent-state.ts";
+import { type InstanceLock, lockInstance } from "./single-instance.ts";
+import { StateDirectory } from "./state-directory.ts";
+
+const linkSchema = z.object({ port: z.number(), token: z.string() });
+const runningSchema = z.nullable(
+  z.object({
+    process: z.object({ pid: z.number(), startTime: z.string() }),
+    mark: z.string(),
+    program: z.string(),
+    healthy: z.boolean(),
+  }),
+);
+const crashesSchema = z.object({ exits: z.array(z.number()), attempt: z.number() });
+const journalSchema = z.nullable(journalEntrySchema);
+
+/** Every file of one supervisor, loaded. Damaged ones were set aside and count as missing. */
+export class SupervisorFiles {
+  readonly #directory: StateDirectory;
+  readonly #lock: InstanceLock;
+  readonly snapshots: Snapshots;
+  readonly book: JsonRecord<BookContent>;
+  readonly running: JsonRecord<RunningRecord | null>;
+  readonly crashes: JsonRecord<RestartSnapshot>;
+  readonly link: JsonRecord<z.infer<typeof linkSchema>>;
+  /** The remote configuration that was kept last, by this supervisor or the reference. */
+  readonly savedRemote: AgentRemoteConfig | undefined;
+  /** What the last accepted configuration was made from, as far as it is known. */
+  readonly lastInputs: ConfigurationInputs;
+  readonly #journal: JsonRecord<JournalEntry | null>;
+  #persistent: PersistentState;
+
+  constructor(parts: Parts) {
+    this.#directory = parts.directory;
+    this.#lock = parts.lock;
+    this.snapshots = parts.snapshots;
+    this.book = parts.book;
+    this.running = parts.running;
+    this.crashes = parts.crashes;
+    this.link = parts.link;
+    this.savedRemote = parts.savedRemote;
+    this.lastInputs = parts.lastInputs;
+    this.#journal = parts.journal;
+    this.#persistent = parts.persistent;
+  }
+
+  get instanceUid(): Uint8Array {
+    return this.#persistent.instanceUid;
+  }
+
+  get remoteConfigStatus(): RemoteConfigStatus {
+    return this.#persistent.remoteConfigStatus;
+  }
+
+  /** The change that an earlier process left under way. */
+  get unfinished(): JournalEntry | undefined {
+    return this.#journal.value ?? undefined;
+  }
+
+  path(name: string): string {
+    return this.#directory.path(name);
+  }
+
+  /** Puts a snapshot where the Collector reads its configuration. */
+  install(id: string): Promise<void> {
+    return this.#directory.linkOver(this.snapshots.path(id), "effective.yaml");
+  }
+
+  saveJournal(entry: JournalEntry | undefined): Promise<void> {
+    return this.#journal.save(entry ?? null);
+  }
+
+  saveInstanceUid(instanceUid: Uint8Array): Promise<void> {
+    return this.#savePersistent({ ...this.#persistent, instanceUid });
+  }
+
+  saveRemoteConfigStatus(remoteConfigStatus: RemoteConfigStatus): Promise<void> {
+    return this.#savePersistent({ ...this.#persistent, remoteConfigStatus });
+  }
+
+  saveRemote(remote: AgentRemoteConfig): Promise<void> {
+    return saveMessage(this.#directory, remoteConfigFile, AgentRemoteConfigSchema, remote);
+  }
+
+  saveOwnTelemetry(offers: ConnectionSettingsOffers): Promise<void> {
+    return saveMessage(this.#directory, ownTelemetryFile, ConnectionSettingsOffersSchema, offers);
+  }
+
+  close(): Promise<void> {
+    return this.#lock.release();
+  }
+
+  async #savePersistent(state: PersistentState): Promise<void> {
+    this.#persistent = state;
+    await savePersistentState(this.#directory, state);
+  }
+}
+
+interface Parts {
+  directory: StateDirectory;
+  lock: InstanceLock;
+  snapshots: Snapshots;
+  book: JsonRecord<BookContent>;
+  running: JsonRecord<RunningRecord | null>;
+  crashes: JsonRecord<RestartSnapshot>;
+  link: JsonRecord<z.infer<typeof linkSchema>>;
+  journal: JsonRecord<JournalEntry | null>;
+  persistent: PersistentState;
+  savedRemote: AgentRemoteConfig | undefined;
+  lastInputs: ConfigurationInputs;
+}
+
+interface OpenOptions {
+  clock: Clock;
+  logger: Logger;
+  /** `agent.instance_id`: counts only where nothing is known yet. */
+  instanceId: string | undefined;
+}
+
+/**
+ * Opens the state directory for this process alone and loads what is in it.
+ * @throws when the directory cannot be used, or another supervisor uses it.
+ */
+export async function openSupervisorFiles(
+  path: string,
+  { clock, logger, instanceId }: OpenOptions,
+): Promise<SupervisorFiles> {
+  const directory = await StateDirectory.open(path, { clock, logger });
+  const lock = await lockInstance(directory);
+  const [snapshotDirectory, book, running, crashes, link, journal, known, savedRemote, ownTelemetry] =
+    await Promise.all([
+      StateDirectory.open(directory.path("configurations"), { clock, logger }),
+      JsonRecord.open<BookContent>(directory, "configuration_book.json", bookSchema, emptyBook),
+      JsonRecord.open<RunningRecord | null>(directory, "collector.json", runningSchema, null),
+      JsonRecord.open<RestartSnapshot>(directory, "crashes.json", crashesSchema, { exits: [], attempt: 0 }),
+      JsonRecord.open(directory, "local_link.json", linkSchema, { port: 0, token: "" }),
+      JsonRecord.open<JournalEntry | null>(
+        directory,
+        "journal.json",
+        journalSchema as z.ZodMiniType<JournalEntry | null>,
+        null,
+      ),
+      loadPersistentState(directory),
+      loadMessage(directory, remoteConfigFile, AgentRemoteConfigSchema),
+      loadMessage(directory, ownTelemetryFile, ConnectionSettingsOffersSchema),
+    ]);
+  const persistent = known ?? {
+    instanceUid:
+      (instanceId === undefined ? undefined : parseInstanceUid(instanceId)) ?? newInstanceUid(clock.now()),
+    remoteConfigStatus: create(RemoteConfigStatusSchema),
+  };
+  if (known === undefined) await savePersistentState(directory, persistent);
+  // Saved with the port, once that is bound.
+  if (link.value.token === "") await link.save({ port: 0, token: randomBytes(24).toString("base64url") });
+  const snapshots = new Snapshots(snapshotDirectory);
+  const lastInputs = await findLastInputs(book.value, snapshots, {
+    remote: undefined,
+    ownTelemetry,
+    localFiles: {},
+  });
+  return new SupervisorFiles({
+    directory,
+    lock,
+    snapshots,
+    book,
+    running,
+    crashes,
+    link,
+    journal,
+    persistent,
+    savedRemote,
+    lastInputs,
+  });
+}
+
+/** Of what runs, or else of what would be gone back to: a fallback was made from nothing that counts. */
+async function findLastInputs(
+  { current, wayBack }: BookContent,
+  snapshots: Snapshots,
+  otherwise: ConfigurationInputs,
+): Promise<ConfigurationInputs> {
+  for (const reference of [current, ...wayBack]) {
+    if (reference === null || reference.id === null || reference.role === "fallback") continue;
+    const snapshot = await snapshots.load(reference.id);
+    if (snapshot !== undefined) return snapshot.inputs;
+  }
+  return otherwise;
+}

@@ -1,0 +1,87 @@
+import { onTestFinished } from "vitest";
+import type { LogFields, Logger } from "../../../src/foundation/logger.ts";
+import { createConfiguration } from "../../../src/server/configurations/configuration.ts";
+import { type RunningServer, startServer } from "../../../src/server/server.ts";
+import type { ServerSettings } from "../../../src/server/settings/server-settings.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+
+/** Settings of a server on free loopback ports. */
+export const testSettings: ServerSettings = {
+  opamp: {
+    address: { host: "127.0.0.1", port: 0 },
+    path: "/v1/opamp",
+    tls: undefined,
+    maxMessageBytes: 1024 * 1024,
+    maxConnections: 100,
+    heartbeatIntervalMs: 30_000,
+  },
+  management: { address: { host: "127.0.0.1", port: 0 }, tls: undefined, maxBodyBytes: 64 * 1024 },
+  logs: { level: "info", format: "json", outputPaths: ["stdout"] },
+};
+
+/** Log lines as they were written; a test waits for one by its event. */
+export class LogBook implements Logger {
+  readonly lines: LogFields[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  debug(): void {}
+
+  info(fields: LogFields): void {
+    this.lines.push(fields);
+    for (const check of this.#waiting) check();
+  }
+
+  warn(fields: LogFields): void {
+    this.info(fields);
+  }
+
+  error(fields: LogFields): void {
+    this.info(fields);
+  }
+
+  of(event: string): LogFields[] {
+    return this.lines.filter((line) => line.event === event);
+  }
+
+  /** The first line of that event, once there is one. */
+  seen(event: string): Promise<LogFields> {
+    return new Promise((resolve) => {
+      const check = () => {
+        const [line] = this.of(event);
+        if (line === undefined) return;
+        this.#waiting.delete(check);
+        resolve(line);
+      };
+      this.#waiting.add(check);
+      check();
+    });
+  }
+}
+
+export interface TestServer {
+  server: RunningServer;
+  clock: ManualClock;
+  log: LogBook;
+  /** The URL of a path of the management API. */
+  api: (path: string) => string;
+}
+
+/** A server that is closed when the test ends. */
+export async function startTestServer(settings: Partial<ServerSettings> = {}): Promise<TestServer> {
+  const clock = new ManualClock();
+  const log = new LogBook();
+  const server = await startServer({ ...testSettings, ...settings }, { clock, log });
+  onTestFinished(async () => {
+    const closed = server.close();
+    // Peers that answer no close frame are cut off by the clock.
+    const nudge = setInterval(() => clock.advance(10_000), 20);
+    await closed;
+    clearInterval(nudge);
+  });
+  return { server, clock, log, api: (path) => new URL(path, server.managementUrl).href };
+}
+
+/** A configuration of one YAML text. */
+export function yaml(text: string) {
+  return createConfiguration({ "": { body: Buffer.from(text), contentType: "text/yaml" } });
+}

@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import { redact } from "../../../../src/supervisor/configuration/redact.ts";
+import { collectSecrets, SecretMasker } from "../../../../src/supervisor/configuration/secrets.ts";
+import { readYaml } from "../../../../src/supervisor/configuration/yaml-reader.ts";
+
+const hidden = "[REDACTED]";
+
+describe("redact", () => {
+  it("hides all header values, in maps and in lists", () => {
+    const tree = readYaml(
+      "a: {headers: {x: 1, value: v, key: k}}\nb: {headers: [{name: n, value: v}, {key: k, value: v}]}",
+    );
+    expect(redact(tree)).toEqual({
+      a: { headers: { x: hidden, value: hidden, key: hidden } },
+      b: {
+        headers: [
+          { name: "n", value: hidden },
+          { key: "k", value: hidden },
+        ],
+      },
+    });
+  });
+
+  it.each([
+    ...[
+      "password",
+      "client_secret",
+      "api_key",
+      "apiKey",
+      "token",
+      "bearer_token",
+      "Authorization",
+      "private_key",
+    ],
+    ...[
+      "key_pem",
+      "credentials",
+      "access_key",
+      "secret_key",
+      "passphrase",
+      "connection_string",
+      "datasource",
+    ],
+    ...["auth_token", "account_key", "license_key", "custom_headers", "community", "cookie"],
+  ])("hides what %s holds", (key) => {
+    expect(redact({ x: { [key]: "v", [`${key}s`]: null } })).toEqual({
+      x: { [key]: hidden, [`${key}s`]: null },
+    });
+    expect(redact({ [key]: { deep: ["v", 1n] } })).toEqual({ [key]: { deep: [hidden, hidden] } });
+  });
+
+  it.each([
+    ...["key_file", "password_file", "token_url", "endpoint", "username", "authenticator", "key", "from_key"],
+    ...["max_tokens", "encoding", "compression", "passthrough", "ca_file"],
+  ])("shows what %s holds", (key) => {
+    expect(redact({ x: { [key]: "v" } })).toEqual({ x: { [key]: "v" } });
+  });
+
+  it("hides the key of an api", () => {
+    expect(redact({ datadog: { api: { key: "v", site: "s" } } })).toEqual({
+      datadog: { api: { key: hidden, site: "s" } },
+    });
+  });
+
+  it("hides users, passwords and secret parameters of URLs", () => {
+    expect(redact({ endpoint: "https://u:p@host:1/x?api_key=abc&y=1", other: ["amqp://u:p@h"] })).toEqual({
+      endpoint: `https://${hidden}@host:1/x?api_key=${hidden}&y=1`,
+      other: [`amqp://${hidden}@h`],
+    });
+  });
+});
+
+describe("secrets", () => {
+  const reference = (body: string) => `$\{${body}}`;
+  const env: Record<string, string> = {
+    TOKEN: "env-token-value",
+    PORT: "4317",
+    MAP: "password: in-a-map\nendpoint: some-endpoint",
+    CHAIN: `x${reference("env:TOKEN")}`,
+    FLAG: "true",
+    NUMBER: "123456",
+  };
+  const files: Record<string, string> = {
+    "/run/secret": "file-secret\n",
+    "/run/key.pem": "-----BEGIN KEY-----\nMIIBVQIBADANBgk\nqhkiG9w0BAQEF\n-----END KEY-----\n",
+  };
+  const readers = {
+    env: (name: string) => env[name],
+    readFile: (path: string) =>
+      files[path] === undefined ? Promise.reject(new Error("ENOENT")) : Promise.resolve(files[path]),
+  };
+  const secretsOf = async (text: string) => [...(await collectSecrets(readYaml(text), readers))].sort();
+
+  it.each([
+    [
+      "a literal",
+      "exporters: {otlp: {headers: {Authorization: Bearer abcdef, x: a$$b-c}}}",
+      ["Bearer abcdef", "a$b-c", "abcdef"],
+    ],
+    ["a number", "password: 123456", ["123456"]],
+    ["what env resolves to, anywhere", `endpoint: http://${reference("env:TOKEN")}/x`, ["env-token-value"]],
+    ["what env resolves to by its short form", `endpoint: ${reference("TOKEN")}`, ["env-token-value"]],
+    ["what a file holds", `a: ${reference("file:/run/secret")}`, ["file-secret"]],
+    ["a secret default", `password: ${reference("env:NOPE:-default-password")}`, ["default-password"]],
+    ["only the secret keys of a map from outside", `a: ${reference("env:MAP")}`, ["in-a-map"]],
+    [
+      "what is behind a chain",
+      `a: ${reference("env:CHAIN")}`,
+      ["env-token-value", `x${reference("env:TOKEN")}`],
+    ],
+    [
+      "the password in a URL",
+      "endpoint: https://user:hunter22@host/?api_key=key12345",
+      ["hunter22", "key12345"],
+    ],
+    ["a longer number from outside", `a: ${reference("env:NUMBER")}`, ["123456"]],
+    ["not what is no secret", `a: b\nport: ${reference("env:PORT")}\nb: ${reference("env:FLAG")}`, []],
+    ["not a default that is written openly", `a: ${reference("env:NOPE:-default-value")}`, []],
+    ["not an escaped reference", `a: $${reference("env:TOKEN")}`, []],
+    ["not what cannot be read", `a: ${reference("file:/gone")}`, []],
+    ["nothing shorter than 4", "password: abc", []],
+  ])("finds %s", async (_, text, secrets) => {
+    expect(await secretsOf(text)).toEqual(secrets);
+  });
+
+  it("finds the lines of a key file", async () => {
+    const secrets = await secretsOf(`a: ${reference("file:/run/key.pem")}`);
+    expect(secrets).toContain("MIIBVQIBADANBgk");
+    expect(secrets).toContain("qhkiG9w0BAQEF");
+  });
+
+  it("masks longer secrets first, overlaps, and what JSON escapes", () => {
+    const masker = new SecretMasker(["secret", "secret-longer", "cdefgh", "abcd", 'quo"te', "abc"]);
+    expect(masker.mask("a secret-longer and secret")).toBe(`a ${hidden} and ${hidden}`);
+    expect(masker.mask("xabcdefghx abc")).toBe(`x${hidden}x abc`);
+    expect(masker.mask(JSON.stringify({ m: 'a quo"te' }))).toBe(`{"m":"a ${hidden}"}`);
+    expect(masker.mask("nothing")).toBe("nothing");
+  });
+});

@@ -5,6 +5,7 @@ export default defineConfig({
     pool: "forks",
     coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/opamp/gen/**", "src/cli/**"] },
     // One project after the other: fast answers first, and real processes get the machine for themselves.
+    // Not 0, which vitest runs last where there is only one worker.
     projects: [
       {
         extends: true,
@@ -12,7 +13,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
           testTimeout: 10_000,
-          sequence: { groupOrder: 0 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -22,7 +23,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -32,7 +33,7 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -32,8 +32,10 @@ export function decodeFrame<T extends Message>(schema: GenMessage<T>, frame: Uin
  */
 export function decodeBody<T extends Message>(schema: GenMessage<T>, body: Uint8Array): T {
   if (body.length === 0) return create(schema) as T;
+  // Of a Buffer, fields would be Buffers too, whose slice() is no copy.
+  const bytes = new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   try {
-    return fromBinary(schema, body) as T;
+    return fromBinary(schema, bytes) as T;
   } catch (cause) {
     throw new MalformedMessageError(`not a ${schema.name} message`, { cause });
   }

@@ -20,6 +20,7 @@ import { passThrough } from "./collector/agent-log-passthrough.ts";
 import { type CollectorBinary, identifyBinary } from "./collector/binary.ts";
 import { Collector, type Launch } from "./collector/collector.ts";
 import { findLeftCollector } from "./collector/left-collector.ts";
+import { Liveness } from "./collector/liveness.ts";
 import { LocalLink } from "./collector/local-link.ts";
 import { spawnCollector } from "./collector/process.ts";
 import { RestartPolicy } from "./collector/restart-policy.ts";
@@ -219,6 +220,7 @@ export class Supervisor {
     this.#log.start();
     if (agent.passthroughLogs) await this.#log.follow(passThrough(collectorLogger));
     this.#guard.start();
+    this.#watchLiveness();
     this.#state.set("remoteConfigStatus", this.#files.remoteConfigStatus);
     this.#reporter.start();
     this.#upstream.start();
@@ -280,11 +282,16 @@ export class Supervisor {
   }
 
   async #spawn({ executable, args, env }: Launch) {
-    const logFd = await this.#log.openForAppend();
+    const { clock, logger } = this.#deps;
+    // A disk that cannot be written must not keep the Collector from running.
+    const logFd = await this.#log.openForAppend().catch((error: unknown) => {
+      logger.error({ event: "agent_log_unusable", error: describeError(error) }, "the Collector runs without a log");
+      return "ignore" as const;
+    });
     try {
-      return await spawnCollector({ executable, args, env, logFd, clock: this.#deps.clock });
+      return await spawnCollector({ executable, args, env, logFd, clock });
     } finally {
-      await this.#log.release(logFd);
+      if (logFd !== "ignore") await this.#log.release(logFd);
     }
   }
 
@@ -319,6 +326,20 @@ export class Supervisor {
     }
     const { token, port } = this.#files.link.value;
     if (port !== this.#linkPort) await this.#files.link.save({ token, port: this.#linkPort });
+  }
+
+  #watchLiveness(): void {
+    const { livenessTimeoutMs: timeoutMs } = this.#settings.agent;
+    const liveness = new Liveness({ collector: this.#collector, clock: this.#deps.clock, timeoutMs });
+    liveness.start();
+    const stopPinging = this.#link.watchLiveness(
+      { intervalMs: timeoutMs / 2, timeoutMs: timeoutMs / 2 },
+      () => liveness.unanswered(),
+    );
+    this.#closers.push(async () => {
+      liveness.stop();
+      stopPinging();
+    });
   }
 
   #describeSelf(): Attributes {

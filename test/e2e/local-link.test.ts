@@ -151,7 +151,7 @@ describe("the link with a real Collector", () => {
 
     collector.kill("SIGTERM");
     await witness.until(() => local.current === undefined);
-    expect(await readFile(logFile, "utf8")).not.toMatch(/panic|400|bad request/i);
+    expect(await readFile(logFile, "utf8")).not.toMatch(/panic|bad.?request/i);
   });
 
   it("an adopted Collector that dials again is asked for what it does not repeat", async () => {

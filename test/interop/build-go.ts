@@ -4,9 +4,18 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/pro
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { errorCode } from "../../src/foundation/errors.ts";
+import { errorCode, isMissing } from "../../src/foundation/errors.ts";
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+
+/** Runs the Go tool, free of a workspace or a target that the user may have set. */
+async function go(args: readonly string[], cwd: string): Promise<string> {
+  const env = { ...process.env, GOOS: undefined, GOARCH: undefined, GOWORK: "off", CGO_ENABLED: "0" };
+  const { stdout } = await execute("go", args, { cwd, env }).catch((cause: unknown) => {
+    throw isMissing(cause) ? new Error("install Go 1.25 or later: `go` is not on PATH", { cause }) : cause;
+  });
+  return stdout;
+}
 
 /** Where programs of other people are kept between runs. */
 function cacheDirectory(): string {
@@ -32,7 +41,8 @@ async function buildInto(directory: string, cwd: string, packages: readonly stri
   await mkdir(cacheDirectory(), { recursive: true });
   const building = await mkdtemp(join(cacheDirectory(), "building-"));
   try {
-    await run("go", ["build", "-trimpath", "-o", `${building}/`, ...packages], { cwd });
+    process.stderr.write(`building ${packages.join(", ")} with Go (once)\n`);
+    await go(["build", "-trimpath", "-o", `${building}/`, ...packages], cwd);
     await rename(building, directory).catch((error: unknown) => {
       if (errorCode(error) !== "ENOTEMPTY" && errorCode(error) !== "EEXIST") throw error;
     });
@@ -42,7 +52,7 @@ async function buildInto(directory: string, cwd: string, packages: readonly stri
 }
 
 async function hashOf(moduleDirectory: string, packages: readonly string[]): Promise<string> {
-  const { stdout: version } = await run("go", ["version"], { cwd: moduleDirectory });
+  const version = await go(["version"], moduleDirectory);
   const hash = createHash("sha256").update(`${version}${packages.join("\n")}\n`);
   const names = await readdir(moduleDirectory, { recursive: true });
   for (const name of names.filter((entry) => /\.go$|^go\.(mod|sum)$/.test(entry)).sort()) {

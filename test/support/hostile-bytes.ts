@@ -63,7 +63,7 @@ function varint(value: bigint): number[] {
 }
 
 /** A message in field `field` of itself, `depth` deep. */
-export function nested(field: number, depth: number): Uint8Array {
+function nested(field: number, depth: number): Uint8Array {
   const heads: number[][] = [];
   let length = 0;
   for (let level = 0; level < depth; level += 1) {
@@ -75,7 +75,7 @@ export function nested(field: number, depth: number): Uint8Array {
 }
 
 /** Health in health in health ...: every level is one the schema knows. */
-export function nestedHealth(depth: number): Uint8Array {
+function nestedHealth(depth: number): Uint8Array {
   let body: number[] = [];
   for (let level = 0; level < depth; level += 1) {
     const value = [0x12, ...varint(BigInt(body.length)), ...body];

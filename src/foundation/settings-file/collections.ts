@@ -70,7 +70,7 @@ export function decodeAt<T>(
 }
 
 /** Hands the complaints about a part, which stands at `path`, to the whole. */
-export function passOn(error: z.core.$ZodError, report: Report, path: Path): void {
+function passOn(error: z.core.$ZodError, report: Report, path: Path): void {
   for (const issue of error.issues) report(issue.message, [...path, ...(issue.path as Path)]);
 }
 

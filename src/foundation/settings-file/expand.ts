@@ -9,7 +9,7 @@ const maxRounds = 1_000;
 /** Bounds what files that include each other can grow to. */
 const maxReferences = 10_000;
 const maxDepth = 100;
-const maxTextLength = 16 * 1024 * 1024;
+const maxTextLength = 4 * 1024 * 1024;
 
 export interface Expansion {
   readonly root: SettingValue;
@@ -40,6 +40,8 @@ class Expander {
   readonly #sources: ReferenceSources;
   #references = 0;
   #depth = 0;
+  /** Once a limit was hit nothing more is worth the work: the file is refused. */
+  #exhausted = false;
 
   constructor(sources: ReferenceSources) {
     this.#sources = sources;
@@ -102,15 +104,17 @@ class Expander {
 
   /** The text beside the data matters only to fields of text, so that a failure here is none of the file. */
   #expandQuietly(text: string, place: SettingValue, path: Path): string | undefined {
-    const counted = [this.problems.length, this.warnings.length] as const;
+    const before = [this.problems.length, this.warnings.length, this.#references, this.#exhausted] as const;
     const { data, broken } = this.#expandScalar(place, text, path);
-    [this.problems.length, this.warnings.length] = counted;
+    [this.problems.length, this.warnings.length, this.#references, this.#exhausted] = before;
     return typeof data === "string" && !broken ? data : undefined;
   }
 
   #resolve(reference: string, value: SettingValue, path: Path, hiddenBehind: string | undefined) {
     this.#references += 1;
+    if (this.#exhausted) return undefined;
     if (this.#references > maxReferences || this.#depth > maxDepth) {
+      this.#exhausted = true;
       this.#report(this.problems, value, path, "too many recursive expansions");
       return undefined;
     }

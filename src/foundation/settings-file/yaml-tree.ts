@@ -36,7 +36,11 @@ export function parseYamlTree(text: string): YamlTree {
     const { line, col } = lineCounter.linePos(error.pos[0]);
     return { path: "", line, column: col, message: `invalid YAML: ${error.message}` };
   };
-  if (document.errors.length > 0) return { ok: false, problems: document.errors.map(toProblem) };
+  if (document.errors.length > 0) {
+    // After the first mistake the rest of the file is a long list of unexpected tokens.
+    const telling = document.errors.filter(({ code }, index) => index === 0 || code !== "UNEXPECTED_TOKEN");
+    return { ok: false, problems: telling.map(toProblem) };
+  }
   const reader = new TreeReader(document, lineCounter);
   const root = reader.read(document.contents, { line: 1, column: 1 });
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };

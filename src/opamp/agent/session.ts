@@ -2,7 +2,6 @@ import type { Clock, Timer } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { AgentCapability, hasBits, ServerCapability, ServerToAgentFlag } from "../bits.ts";
 import { isUsableInstanceUid } from "../instance-uid.ts";
-import { defaultHeartbeatIntervalMs } from "../limits.ts";
 import type { ConnectionSettingsRequest, CustomMessage, ServerToAgent } from "../messages.ts";
 import { DemandLimit } from "./demand-limit.ts";
 import { errorResponseFailure } from "./error-response.ts";
@@ -57,7 +56,8 @@ export class AgentSession {
   #retryTimer: Timer | undefined;
   #sendScheduled = false;
   #serverCapabilities = 0n;
-  #serverCustomCapabilities: readonly string[] = [];
+  /** Undefined: it never announced any list, as many servers do not. */
+  #serverCustomCapabilities: readonly string[] | undefined;
   #unsubscribe: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -76,9 +76,8 @@ export class AgentSession {
       : httpTransport(settings, clock, () => state.instanceUid);
     this.#outbound = new Outbound(state, settings.maxMessageBytes, logger);
     this.#reconnection = new Reconnection(clock, random);
-    this.#heartbeat = new Heartbeat(clock, this.#beatInterval(settings.heartbeatIntervalMs), () =>
-      this.#beat(),
-    );
+    const beats = { intervalMs: settings.heartbeatIntervalMs, polls: this.#transport.polls };
+    this.#heartbeat = new Heartbeat(clock, beats, () => this.#beat());
     this.#demands = new DemandLimit(clock, () => this.#scheduleSend());
   }
 
@@ -112,7 +111,8 @@ export class AgentSession {
   sendCustomMessage(customMessage: CustomMessage): "queued" | "unsupported" | "full" {
     const own = this.#state.get("customCapabilities")?.capabilities ?? [];
     const { capability } = customMessage;
-    const supported = own.includes(capability) && this.#serverCustomCapabilities.includes(capability);
+    const supported =
+      own.includes(capability) && (this.#serverCustomCapabilities?.includes(capability) ?? true);
     if (!supported || this.#stopped !== undefined) return "unsupported";
     if (!this.#outbound.outbox.put({ customMessage })) {
       this.#logger.warn(
@@ -136,12 +136,7 @@ export class AgentSession {
 
   /** As `heartbeatIntervalMs` of the settings. */
   setHeartbeatInterval(ms: number): void {
-    this.#heartbeat.setInterval(this.#beatInterval(ms));
-  }
-
-  // Over plain HTTP the server could never speak without polls, so 0 is not taken for "none" (D1).
-  #beatInterval(ms: number): number {
-    return this.#transport.polls && ms <= 0 ? defaultHeartbeatIntervalMs : ms;
+    this.#heartbeat.setInterval(ms);
   }
 
   #open(): void {
@@ -243,6 +238,7 @@ export class AgentSession {
       this.#notices.connected(this.#state.instanceUid);
     }
     if (this.#stopped !== undefined) return;
+    this.#heartbeat.negotiate(message, this.#state.capabilities);
     this.#meetFlags(message.flags);
     this.#identify(message.agentIdentification?.newInstanceUid);
     this.#notices.message(announcedParts(message, this.#state));

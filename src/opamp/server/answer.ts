@@ -91,7 +91,7 @@ export function encodeWithinLimit(
   return undefined;
 }
 
-export function badRequest(errorMessage: string): ServerToAgent {
+function badRequest(errorMessage: string): ServerToAgent {
   return errorAnswer(ServerErrorResponseType.ServerErrorResponseType_BadRequest, errorMessage.slice(0, 500));
 }
 

@@ -14,7 +14,7 @@ import { refuse } from "./refuse.ts";
 import type { EndpointSettings } from "./settings.ts";
 
 const gzipAsync = promisify(gzip);
-export const protobufMediaType = "application/x-protobuf";
+const protobufMediaType = "application/x-protobuf";
 
 /** Below this gzip makes a message longer. Bytes. */
 const gzipThreshold = 128;

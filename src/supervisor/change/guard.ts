@@ -1,7 +1,7 @@
 import type { Timer } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { CollectorEvent, Launch } from "../collector/collector.ts";
-import { type CollectorExit, describeExit } from "../collector/process.ts";
+import { describeExit } from "../collector/process.ts";
 import type { RestartPolicy } from "../collector/restart-policy.ts";
 import { faultHash } from "./configuration-book.ts";
 import { findBrokenComponent, wasKilledFromOutside, watchForProof } from "./proof.ts";
@@ -96,7 +96,7 @@ export class Guard {
   #onEvent(event: CollectorEvent): void {
     switch (event.t) {
       case "exited":
-        if (!event.claimed) this.#onExit(event.exit, event.launch, event.excerpt);
+        if (!event.claimed) this.#onExit(event);
         return;
       case "start-failed":
         this.#restart(event.launch, `it cannot be started: ${event.error.message}`, Promise.resolve(""));
@@ -118,20 +118,19 @@ export class Guard {
     }
   }
 
-  #onExit(exit: CollectorExit, launch: Launch, excerpt: Promise<string>): void {
+  #onExit({ exit, launch, excerpt, hung }: CollectorEvent & { t: "exited" }): void {
     const probation = this.#probation;
-    if (probation?.mark === launch.mark) {
-      if (wasKilledFromOutside(exit) && !probation.killed) {
-        probation.killed = true;
-        this.#deps.workshop.collector.relaunchAfter(launch, 0, describeExit(exit));
-        return;
-      }
-      void excerpt.then((text) =>
-        this.#failCurrent(`the Collector ended on probation (${describeExit(exit)})${tail(text)}`),
-      );
+    const what = hung === undefined ? describeExit(exit) : `killed by us, because ${hung}`;
+    if (probation?.mark !== launch.mark) {
+      this.#restart(launch, what, excerpt);
       return;
     }
-    this.#restart(launch, describeExit(exit), excerpt);
+    if (hung === undefined && wasKilledFromOutside(exit) && !probation.killed) {
+      probation.killed = true;
+      this.#deps.workshop.collector.relaunchAfter(launch, 0, what);
+      return;
+    }
+    void excerpt.then((text) => this.#failCurrent(`the Collector ended on probation (${what})${tail(text)}`));
   }
 
   /** Steady state: at once the first time, then with back-off, until it is a crash loop. */

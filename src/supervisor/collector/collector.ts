@@ -35,9 +35,17 @@ export type CollectorEvent =
   | { t: "effective-config"; mark: string; effectiveConfig: EffectiveConfig }
   /**
    * It ended without having been asked to. `excerpt` is what it logged since its start or reload;
-   * `claimed` says that somebody has taken the next step upon himself.
+   * `claimed` says that somebody has taken the next step upon himself; `hung`, that it was killed by
+   * us, and why.
    */
-  | { t: "exited"; exit: CollectorExit; launch: Launch; excerpt: Promise<string>; claimed: boolean }
+  | {
+      t: "exited";
+      exit: CollectorExit;
+      launch: Launch;
+      excerpt: Promise<string>;
+      claimed: boolean;
+      hung: string | undefined;
+    }
   /** A restart after an exit could not be done; nothing runs. */
   | { t: "start-failed"; launch: Launch; error: Error };
 
@@ -83,6 +91,7 @@ export class Collector {
   #newestLinkId = 0;
   #busy: Promise<unknown> = Promise.resolve();
   #claims = 0;
+  #hung: string | undefined;
   #closed = false;
   readonly #observers = new Set<(event: CollectorEvent) => void>();
   readonly #deps: CollectorDeps;
@@ -108,6 +117,23 @@ export class Collector {
   observe(observer: (event: CollectorEvent) => void): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
+  }
+
+  /** Whether somebody has taken it upon himself to deal with an exit. */
+  get claimed(): boolean {
+    return this.#claims > 0;
+  }
+
+  /** Ends a Collector that hangs; to observers it is an exit with this reason. */
+  killHung(reason: string): void {
+    const { process } = this;
+    if (process === undefined || this.#state.t === "stopping") return;
+    this.#deps.logger.error(
+      { event: "collector_hung", pid: process.pid, reason },
+      `the Collector hangs: ${reason}`,
+    );
+    this.#hung = reason;
+    process.kill();
   }
 
   /** Until released, what happens after an exit is the claimant's to decide. */
@@ -311,7 +337,9 @@ export class Collector {
       },
       `the Collector ended: ${describeExit(exit)}`,
     );
-    this.#emit({ t: "exited", exit, launch, excerpt, claimed: this.#claims > 0 });
+    const hung = this.#hung;
+    this.#hung = undefined;
+    this.#emit({ t: "exited", exit, launch, excerpt, claimed: this.claimed, hung });
   }
 
   async #saveRecord(): Promise<void> {

@@ -30,6 +30,8 @@ export interface CollectorProcess {
    * Later calls get the first one's promise. Rejects only if the process may not be signalled.
    */
   stop(options: { graceMs: number; signal?: NodeJS.Signals }): Promise<CollectorExit>;
+  /** Kills the whole group at once, as nobody asked it to end: a hang that is made a crash. */
+  kill(): void;
   /** Looks at once, and resolves {@link exited} if an adopted process is gone. */
   checkAlive(): boolean;
   /** Stops watching, so that this process may exit and leave the Collector running (hand-over). */
@@ -182,6 +184,10 @@ class TrackedProcess implements CollectorProcess {
       throw error;
     });
     return this.#stopping;
+  }
+
+  kill(): void {
+    this.#send("SIGKILL");
   }
 
   checkAlive(): boolean {

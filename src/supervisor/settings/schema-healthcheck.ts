@@ -15,17 +15,10 @@ import { type ListenAddress, listenAddress } from "../../foundation/settings-fil
 import { defaulted, optional, optionalText, section } from "../../foundation/settings-file/section.ts";
 import { isMap, present, type SettingValue } from "../../foundation/settings-file/setting-value.ts";
 import { listenerTlsSection } from "./schema-tls.ts";
-import type { HealthcheckSettings } from "./supervisor-settings.ts";
+import { type HealthcheckSettings, healthcheckTransports } from "./supervisor-settings.ts";
 
 /** Keys of confighttp.ServerConfig that mean nothing to a listener with one small answer. */
-const unusedKeys = {
-  dialer: optional("dialer", opaque()),
-  cors: optional("cors", opaque()),
-  auth: optional("auth", opaque()),
-  includeMetadata: optional("include_metadata", opaque()),
-  compressionAlgorithms: optional("compression_algorithms", opaque()),
-  middlewares: optional("middlewares", opaque()),
-};
+const unusedKeys = ["dialer", "cors", "auth", "include_metadata", "compression_algorithms", "middlewares"];
 
 /** `healthcheck`: the Collector's confighttp.ServerConfig. */
 export const healthcheckSection: SettingSchema<HealthcheckSettings> = field((value, complain, report) => {
@@ -34,8 +27,19 @@ export const healthcheckSection: SettingSchema<HealthcheckSettings> = field((val
   const unix = transport !== undefined && textOf(transport) === "unix";
   const decoded = decodeAt(unix ? unixSection : tcpSection, value, [], report);
   if (decoded === undefined) return complain(alreadyReported);
-  const unused = Object.values(unusedKeys).map(({ key }) => key);
-  return { ...decoded, unusedKeys: unused.filter((key) => present(keys.get(key)) !== undefined) };
+  return {
+    endpoint: decoded.endpoint,
+    transport: decoded.transport,
+    tls: decoded.tls,
+    responseHeaders: decoded.responseHeaders,
+    maxRequestBodyBytes: decoded.maxRequestBodyBytes,
+    readTimeoutMs: decoded.readTimeoutMs,
+    readHeaderTimeoutMs: decoded.readHeaderTimeoutMs,
+    writeTimeoutMs: decoded.writeTimeoutMs,
+    idleTimeoutMs: decoded.idleTimeoutMs,
+    keepAlivesEnabled: decoded.keepAlivesEnabled,
+    unusedKeys: unusedKeys.filter((key) => present(keys.get(key)) !== undefined),
+  };
 });
 
 const tcpSection = healthcheckWith(
@@ -48,7 +52,7 @@ const unixSection = healthcheckWith(
 function healthcheckWith(endpoint: SettingSchema<ListenAddress | { path: string }>) {
   return section({
     endpoint: optionalText("endpoint", endpoint),
-    transport: defaulted("transport", oneOf(["tcp", "tcp4", "tcp6", "unix"]), "tcp"),
+    transport: defaulted("transport", oneOf(healthcheckTransports), "tcp"),
     tls: optional("tls", listenerTlsSection),
     responseHeaders: defaulted("response_headers", headerMap(), {}),
     maxRequestBodyBytes: optional("max_request_body_size", byteSize()),
@@ -57,6 +61,6 @@ function healthcheckWith(endpoint: SettingSchema<ListenAddress | { path: string 
     writeTimeoutMs: optional("write_timeout", duration()),
     idleTimeoutMs: optional("idle_timeout", duration()),
     keepAlivesEnabled: optional("keep_alives_enabled", boolean()),
-    ...unusedKeys,
+    ...Object.fromEntries(unusedKeys.map((key) => [key, optional(key, opaque())])),
   });
 }

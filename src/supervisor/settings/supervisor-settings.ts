@@ -104,7 +104,6 @@ export const configFileMarkers = [
   "$OPAMP_EXTENSION_CONFIG",
   "$REMOTE_CONFIG",
 ] as const;
-export type ConfigFileMarker = (typeof configFileMarkers)[number];
 
 /** `agent`: the Collector and how it is kept. */
 export interface AgentSettings {
@@ -122,7 +121,7 @@ export interface AgentSettings {
   readonly useHupConfigReload: boolean | undefined;
   /** Undefined: not set, so that the supervisor may choose. */
   readonly validateConfig: boolean | undefined;
-  /** Paths and {@link ConfigFileMarker}s, in merge order. Nothing else in it starts with `$`. */
+  /** Paths and {@link configFileMarkers}, in merge order. Nothing else in it starts with `$`. */
   readonly configFiles: readonly string[];
   readonly args: readonly string[];
   readonly env: TextMap;
@@ -215,10 +214,14 @@ export interface TelemetrySettings {
   readonly resource: TextMap;
 }
 
+export const healthcheckTransports = ["tcp", "tcp4", "tcp6", "unix"] as const;
+export type HealthcheckTransport = (typeof healthcheckTransports)[number];
+
 /** `healthcheck`: the Collector's confighttp server. Without an endpoint there is no listener. */
 export interface HealthcheckSettings {
   /** As `listen()` of node:http takes it. */
   readonly endpoint: ListenAddress | { readonly path: string } | undefined;
+  readonly transport: HealthcheckTransport;
   readonly tls: ListenerTlsSettings | undefined;
   readonly responseHeaders: Headers;
   readonly maxRequestBodyBytes: number | undefined;

@@ -27,7 +27,7 @@ export class JsonRecord<T> {
     const data = await directory.read(name);
     if (data === undefined) return new JsonRecord(directory, name, initial);
     try {
-      return new JsonRecord(directory, name, schema.parse(JSON.parse(new TextDecoder().decode(data))));
+      return new JsonRecord(directory, name, schema.parse(parseJson(data)));
     } catch (error) {
       await directory.setAside(
         name,
@@ -45,5 +45,14 @@ export class JsonRecord<T> {
   async save(value: T): Promise<void> {
     this.#value = value;
     await this.#directory.write(this.#name, `${JSON.stringify(value)}\n`);
+  }
+}
+
+function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
+  } catch {
+    // JSON.parse quotes the text in its error, and that may be the link's token.
+    throw new Error(data.length === 0 ? "it is empty" : "it is not JSON");
   }
 }

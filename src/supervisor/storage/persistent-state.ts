@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { parse, stringify } from "yaml";
 import * as z from "zod/mini";
-import { formatInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
+import { formatInstanceUid, isUsableInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
 import { type RemoteConfigStatus, RemoteConfigStatusSchema } from "../../opamp/messages.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -36,7 +36,8 @@ export async function loadPersistentState(directory: StateDirectory): Promise<Pe
       parse(new TextDecoder("utf-8", { fatal: true }).decode(data), { maxAliasCount: 0 }),
     );
     const instanceUid = parseInstanceUid(file.instance_id);
-    if (instanceUid === undefined) throw new Error("instance_id is not a UUID");
+    if (instanceUid === undefined || !isUsableInstanceUid(instanceUid))
+      throw new Error("instance_id is not a UUID");
     const { status, last_remote_config_hash, error_message } = file.last_remote_config_status ?? {};
     const remoteConfigStatus = create(RemoteConfigStatusSchema, {
       status: status !== undefined && status >= 0 && status <= 3 ? status : 0,

@@ -30,6 +30,7 @@ export async function lockInstance(directory: StateDirectory): Promise<InstanceL
     );
   }
   server.unref();
+  await directory.clearUnfinished().catch(() => undefined);
   // For people only; a disk that cannot be written must not keep the supervisor from starting.
   await directory.write("supervisor.pid", `${process.pid}\n`).catch(() => undefined);
   return {

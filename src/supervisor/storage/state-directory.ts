@@ -33,6 +33,7 @@ export class StateDirectory {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #pending = new Map<string, Promise<void>>();
 
   private constructor(path: string, clock: Clock, logger: Logger) {
     this.#path = path;
@@ -41,7 +42,7 @@ export class StateDirectory {
   }
 
   /**
-   * Creates the directory if need be, closes it to others, and removes what a crash left unfinished.
+   * Creates the directory if need be and closes it to others.
    * @throws Error that names the directory and what to do.
    */
   static async open(
@@ -52,10 +53,7 @@ export class StateDirectory {
       await mkdir(path, { recursive: true, mode: 0o700 });
       const { uid, mode } = await stat(path);
       if ((mode & 0o077) !== 0 && uid === process.getuid?.()) await chmod(path, 0o700);
-      for (const name of await readdir(path)) {
-        if (name.endsWith(temporarySuffix))
-          await rm(join(path, name), { force: true }).catch(() => undefined);
-      }
+      await readdir(path);
     } catch (cause) {
       const message = `storage.directory ${path} cannot be used: create it and let the supervisor's user write to it`;
       throw new Error(message, { cause });
@@ -80,12 +78,23 @@ export class StateDirectory {
     }
   }
 
-  write(name: string, data: string | Uint8Array): Promise<void> {
-    return writeFileAtomically(this.path(name), data);
+  /** Removes what a crash left unfinished. Only for the owner of the lock: it would end another's write. */
+  async clearUnfinished(): Promise<void> {
+    const unfinished = (await this.list()).filter((name) => name.endsWith(temporarySuffix));
+    await Promise.all(unfinished.map((name) => rm(this.path(name), { force: true })));
   }
 
-  async remove(name: string): Promise<void> {
-    await rm(this.path(name), { force: true });
+  /** Writes of one file take effect in the order of the calls. */
+  write(name: string, data: string | Uint8Array): Promise<void> {
+    return this.#inOrder(name, () => writeFileAtomically(this.path(name), data));
+  }
+
+  /** Survives a power cut; a file that is not there is fine. */
+  remove(name: string): Promise<void> {
+    return this.#inOrder(name, async () => {
+      await rm(this.path(name), { force: true });
+      await syncDirectory(this.#path);
+    });
   }
 
   list(): Promise<string[]> {
@@ -114,5 +123,16 @@ export class StateDirectory {
     } catch (error) {
       this.#logger.error({ ...fields, error: describeError(error) }, `${name} cannot be set aside`);
     }
+  }
+
+  #inOrder(name: string, action: () => Promise<void>): Promise<void> {
+    const result = (this.#pending.get(name) ?? Promise.resolve()).then(action);
+    const settled = result
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#pending.get(name) === settled) this.#pending.delete(name);
+      });
+    this.#pending.set(name, settled);
+    return result;
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import * as z from "zod/mini";
 import type { Clock } from "../../foundation/clock.ts";
+import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { newInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
 import {
@@ -170,9 +171,18 @@ export async function openSupervisorFiles(
       (instanceId === undefined ? undefined : parseInstanceUid(instanceId)) ?? newInstanceUid(clock.now()),
     remoteConfigStatus: create(RemoteConfigStatusSchema),
   };
-  if (known === undefined) await savePersistentState(directory, persistent);
+  // A disk that is full must not keep the Collector from running on what is there.
+  const unsaved = (error: unknown) =>
+    logger.error(
+      { event: "state_not_saved", error: describeError(error) },
+      "cannot write to the state directory: the next start may not find what this one made up",
+    );
+  if (known === undefined) await savePersistentState(directory, persistent).catch(unsaved);
   // Saved with the port, once that is bound.
-  if (link.value.token === "") await link.save({ port: 0, token: randomBytes(24).toString("base64url") });
+  if (link.value.token === "") {
+    await link.save({ port: 0, token: randomBytes(24).toString("base64url") }).catch(unsaved);
+  }
+  await snapshotDirectory.clearUnfinished().catch(unsaved);
   const snapshots = new Snapshots(snapshotDirectory);
   const lastInputs = await findLastInputs(book.value, snapshots, {
     remote: undefined,

@@ -216,14 +216,13 @@ describe("bombs", () => {
     );
     const served = await serveEndpoint(roomy);
     const agent = await WireAgent.open(served.port, { deflate: true });
-    const { left, peak } = await memoryOf(async () => {
+    const { peak } = await memoryOf(async () => {
       agent.socket.send(Buffer.concat([Uint8Array.of(0), body]), { compress: true });
       expect((await agent.next()).errorResponse?.errorMessage).toContain("more than 500000 fields");
       const response = await exchange(served.port, body);
       expect(response.status).toBe(400);
       expect(answerOf(response).errorResponse?.errorMessage).toContain("more than 500000 fields");
     });
-    expect(left).toBeLessThan(maxLeft);
     expect(peak).toBeLessThan(maxPeak);
     await agent.end();
     await served.stop();

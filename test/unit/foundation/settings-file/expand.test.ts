@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of settings files look like that
 import { describe, expect, it } from "vitest";
 import { mapOf, textMap } from "../../../../src/foundation/settings-file/collections.ts";
 import { opaque } from "../../../../src/foundation/settings-file/field.ts";
@@ -31,7 +32,7 @@ const outside = {
     HEX: "0x1F",
     COLONS: "a: b: c",
     ESCAPED: "$${env:PORT}",
-    REFS: "[${env:PORT}, 'x${env:LEAD}']",
+    REFS: "- ${env:PORT}\n- 'x${env:LEAD}'",
   },
   files: {
     "/inc.yaml": "k: ${env:PORT}\nl: [a, '${env:LEAD}']\nd: $$x\n",
@@ -86,7 +87,7 @@ const cases: [expression: string, asText: string, asAny?: unknown][] = [
   ["${env:COLONS}", "a: b: c"],
   ["${env:ESCAPED}", "${env:PORT}"],
   ["y${env:ESCAPED}", "y${env:PORT}"],
-  ["${env:REFS}", "[8080, 'x007']", [8080, "x007"]],
+  ["${env:REFS}", "- 8080\n- 'x007'", [8080, "x007"]],
   ["${file:/inc.yaml}", "k: 8080\nl: [a, '007']\nd: $x\n", { k: 8080, l: ["a", 7], d: "$x" }],
   ["${file:/token}", "tok-en\n"],
   ["${file:/../number}", "42\n", 42],

@@ -1,0 +1,185 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of settings files look like that
+import { describe, expect, it } from "vitest";
+import { failureOf, fileWith } from "./support.ts";
+
+describe("supervisor.yaml, when it is wrong", () => {
+  it.each([
+    ["server", "endpoint: ''", 2, "server.endpoint", "server::endpoint must be specified"],
+    [
+      "server",
+      "endpoint: ${env:NOPE}",
+      2,
+      "server.endpoint",
+      "server::endpoint must be specified (${env:NOPE} is empty)",
+    ],
+    [
+      "server",
+      "endpoint: ftp://h",
+      2,
+      "server.endpoint",
+      'invalid scheme "ftp" for server::endpoint, must be one of "http", "https", "ws", or "wss"',
+    ],
+    ["server", "endpoint: '\u007f://h'", 2, "server.endpoint", "invalid URL for server::endpoint: expected"],
+    [
+      "server",
+      "tls: {ca_file: a, ca_pem: b}",
+      3,
+      "server.tls",
+      "invalid server::tls settings: set ca_file or ca_pem, not both",
+    ],
+    [
+      "server",
+      "tls: {cert_file: a, cert_pem: b}",
+      3,
+      "server.tls",
+      "invalid server::tls settings: set cert_file or cert_pem",
+    ],
+    [
+      "server",
+      "tls: {key_file: a, key_pem: b}",
+      3,
+      "server.tls",
+      "invalid server::tls settings: set key_file or key_pem",
+    ],
+    [
+      "server",
+      "tls: {key_file: a}",
+      3,
+      "server.tls",
+      "invalid server::tls settings: a certificate needs its key",
+    ],
+    [
+      "server",
+      "tls: {max_version: 1.1}",
+      3,
+      "server.tls",
+      "invalid server::tls settings: min_version is above max_version",
+    ],
+    [
+      "server",
+      "tls: {min_version: 2}",
+      3,
+      "server.tls.min_version",
+      "invalid TLS min_version: expected one of",
+    ],
+    [
+      "server",
+      "tls: {max_version: x}",
+      3,
+      "server.tls.max_version",
+      "invalid TLS max_version: expected one of",
+    ],
+    ["server", "tls: {pin_sha256: [abc]}", 3, "server.tls.pin_sha256[0]", "expected a SHA-256 in base64"],
+    [
+      "server",
+      "max_message_size: 1",
+      3,
+      "server.max_message_size",
+      "expected a size of 65536 bytes or more, got 1",
+    ],
+    ["agent", "executable: ''", 4, "agent.executable", "agent::executable must be specified"],
+    [
+      "agent",
+      "executable: ./nope",
+      4,
+      "agent.executable",
+      'could not stat agent::executable path: "./nope": ENOENT; install the Collector there or correct the path',
+    ],
+    [
+      "agent",
+      "orphan_detection_interval: 0s",
+      5,
+      "agent.orphan_detection_interval",
+      "agent::orphan_detection_interval must be positive",
+    ],
+    [
+      "agent",
+      "bootstrap_timeout: -1s",
+      5,
+      "agent.bootstrap_timeout",
+      "agent::bootstrap_timeout must be positive",
+    ],
+    [
+      "agent",
+      "config_apply_timeout: 0",
+      5,
+      "agent.config_apply_timeout",
+      "agent::config_apply_timeout must be valid duration",
+    ],
+    [
+      "agent",
+      "opamp_server_port: 65536",
+      5,
+      "agent.opamp_server_port",
+      "agent::opamp_server_port must be a valid port number",
+    ],
+    [
+      "agent",
+      "opamp_server_port: -1",
+      5,
+      "agent.opamp_server_port",
+      "agent::opamp_server_port must be a valid port number",
+    ],
+    [
+      "agent",
+      "instance_id: abc",
+      5,
+      "agent.instance_id",
+      'agent::instance_id must be a valid UUID string when set: got "abc"',
+    ],
+    [
+      "agent",
+      "config_files: [a.yaml, $FOO]",
+      5,
+      "agent.config_files[1]",
+      'agent::config_files contains invalid special file: "$FOO". Must be one of [$OWN_TELEMETRY_CONFIG $OPAMP_EXTENSION_CONFIG $REMOTE_CONFIG]',
+    ],
+    ["agent", "on_supervisor_exit: leave", 5, "agent.on_supervisor_exit", "expected one of keep, stop"],
+    ["agent", "config_validation: true", 5, "agent.config_validation", "unknown key"],
+    ["agent", "log: {max_size: 1KiB}", 5, "agent.log.max_size", "expected a size of 65536 bytes or more"],
+    [
+      "agent",
+      "crash_loop: {max_exits: 0}",
+      5,
+      "agent.crash_loop.max_exits",
+      "expected a whole number, 1 or more",
+    ],
+    ["telemetry", "logs: {level: loud}", 6, "telemetry.logs.level", "expected a log level: debug, info"],
+    ["telemetry", "logs: {format: xml}", 6, "telemetry.logs.format", "expected one of json, terminal, auto"],
+    [
+      "telemetry",
+      "metrics: {level: some}",
+      6,
+      "telemetry.metrics.level",
+      "expected one of none, basic, normal, detailed",
+    ],
+    [
+      "healthcheck",
+      "endpoint: localhost:-1",
+      6,
+      "healthcheck.endpoint",
+      "healthcheck::endpoint must contain a valid port number, got -1",
+    ],
+    [
+      "healthcheck",
+      "tls: {cert_file: a, key_file: b, key_pem: c}",
+      6,
+      "healthcheck.tls",
+      "invalid healthcheck::tls settings: set key_file",
+    ],
+    ["healthcheck", "tls: {}", 6, "healthcheck.tls", "invalid healthcheck::tls settings: set a certificate"],
+  ])("refuses %s %s", (section, line, number, path, message) => {
+    const text = fileWith(section, line);
+    const error = failureOf(text);
+    expect(error.message).toContain(`cannot validate supervisor config s.yaml: s.yaml:${number}:`);
+    expect(error.problems).toEqual([
+      expect.objectContaining({ path, line: number, message: expect.stringContaining(message) }),
+    ]);
+  });
+
+  it("that is empty is told both keys that must be there", () => {
+    expect(failureOf("").message).toBe(
+      "cannot validate supervisor config s.yaml:\n  s.yaml:1:1: server.endpoint: server::endpoint must be specified\n  s.yaml:1:1: agent.executable: agent::executable must be specified",
+    );
+  });
+});

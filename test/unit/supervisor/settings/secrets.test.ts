@@ -1,0 +1,55 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of settings files look like that
+import { describe, expect, it } from "vitest";
+import { failureOf, fileWith, load } from "./support.ts";
+
+describe("secrets of supervisor.yaml", () => {
+  it("are what references stand for, header values, keys and passwords, wherever they were written", () => {
+    const text = `server:
+  endpoint: wss://me:pa%ss@h
+  headers: {Authorization: "Bearer \${file:/etc/token}", X-Key: [k1, k2], Y: "Basic b64"}
+  tls: {cert_pem: CERT, key_pem: "\${env:KEY}", tpm: {auth: tpm1, owner_auth: tpm2}}
+agent: {executable: /otelcol}
+telemetry:
+  logs: {processors: [{batch: {exporter: {otlp: {headers: {api-key: h1}, endpoint: "http://e"}}}}]}
+  metrics: {readers: [{periodic: {exporter: {otlp: {headers: [{name: n, value: h2}]}}}}]}
+  traces: {processors: [{simple: {exporter: {otlp: {headers_list: "a=h3,b=h4"}}}}]}
+healthcheck: {response_headers: {Z: h5}}
+`;
+    const { secrets } = load(text, { KEY: "PEM KEY" });
+    const expected = [
+      "t0ken",
+      "Bearer t0ken",
+      "k1",
+      "k2",
+      "Basic b64",
+      "b64",
+      "PEM KEY",
+      "pa%ss",
+      "tpm1",
+      "tpm2",
+    ];
+    expect([...secrets]).toEqual(expect.arrayContaining([...expected, "h1", "h2", "h3", "h4", "h5"]));
+    for (const open of ["CERT", "http://e", "n", "/otelcol", ""]) expect(secrets).not.toContain(open);
+  });
+
+  it.each([
+    ["server", "endpoint: ${env:S}"],
+    ["server", "endpoint: ftp://u:s3cr3t@h"],
+    ["server", "endpoint: 'wss://u:s3cr3t@:h'"],
+    ["server", "headers: {A: {x: s3cr3t}}"],
+    ["server", "headers: s3cr3t"],
+    ["server", "tls: {key_pem: [s3cr3t]}"],
+    ["server", "tls: {min_version: '${env:S}'}"],
+    ["server", "tls: {pin_sha256: '${env:S}'}"],
+    ["agent", "executable: /${env:S}"],
+    ["agent", "instance_id: ${env:S}"],
+    ["agent", "config_files: ['$${env:D}${env:S}', '${env:M}']"],
+    ["agent", "bootstrap_timeout: ${env:S}"],
+    ["telemetry", "logs: {level: '${env:S}'}"],
+    ["telemetry", "metrics: {level: '${env:S}'}"],
+    ["healthcheck", "endpoint: h:${env:S}"],
+  ])("do not show in the error about %s %s", (section, line) => {
+    const { message } = failureOf(fileWith(section, line), { S: "s3cr3t", M: "$s3cr3t", D: "" });
+    expect(message).not.toContain("s3cr3t");
+  });
+});

@@ -11,7 +11,7 @@ const neededNode = 24;
 export async function ensureDependencies() {
   if (dependenciesAreCurrent()) return;
   await step("installing the dependencies (npm ci)", () =>
-    npm(["ci", "--ignore-scripts", "--loglevel=error"]),
+    npm(["ci", "--ignore-scripts", "--prefer-offline", "--loglevel=error"]),
   );
 }
 

@@ -1,11 +1,8 @@
 import type { Message } from "@bufbuild/protobuf";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
-
-/** A frame or body that is not a well-formed OpAMP message. */
-export class MalformedMessageError extends Error {
-  override readonly name = "MalformedMessageError";
-}
+import { limitFields } from "./field-limit.ts";
+import { MalformedMessageError } from "./malformed-message.ts";
 
 /**
  * One WebSocket frame: the header (a varint, always 0 today) and the message.
@@ -28,14 +25,16 @@ export function decodeFrame<T extends Message>(schema: GenMessage<T>, frame: Uin
 
 /**
  * Parses a message without a header, as plain HTTP carries it (AH1).
- * @throws MalformedMessageError when it does not parse.
+ * @throws MalformedMessageError when it does not parse or has too many fields.
  */
 export function decodeBody<T extends Message>(schema: GenMessage<T>, body: Uint8Array): T {
   if (body.length === 0) return create(schema) as T;
   // Of a Buffer, fields would be Buffers too, whose slice() is no copy.
   const bytes = new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  limitFields(schema, bytes);
   try {
-    return fromBinary(schema, bytes) as T;
+    // What is unknown is ignored (AT12); kept, it would hold on to the whole frame.
+    return fromBinary(schema, bytes, { readUnknownFields: false }) as T;
   } catch (cause) {
     throw new MalformedMessageError(`not a ${schema.name} message`, { cause });
   }

@@ -6,8 +6,9 @@ import { gzip } from "node:zlib";
 import { toBinary } from "@bufbuild/protobuf";
 import type { Clock } from "../../foundation/clock.ts";
 import { describeError, errorCode } from "../../foundation/errors.ts";
-import { decodeBody, MalformedMessageError } from "../framing.ts";
+import { decodeBody } from "../framing.ts";
 import { formatInstanceUid } from "../instance-uid.ts";
+import { MalformedMessageError } from "../malformed-message.ts";
 import {
   type AgentToServer,
   AgentToServerSchema,

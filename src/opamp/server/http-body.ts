@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { errorCode } from "../../foundation/errors.ts";
-import { MalformedMessageError } from "../framing.ts";
+import { MalformedMessageError } from "../malformed-message.ts";
 
 const gunzipAsync = promisify(gunzip);
 

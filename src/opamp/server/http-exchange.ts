@@ -3,11 +3,16 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { toBinary } from "@bufbuild/protobuf";
 import { describeError } from "../../foundation/errors.ts";
-import { MalformedMessageError } from "../framing.ts";
-import { ServerErrorResponseType, type ServerToAgent, ServerToAgentSchema } from "../messages.ts";
+import { decodeBody } from "../framing.ts";
+import { MalformedMessageError } from "../malformed-message.ts";
+import {
+  AgentToServerSchema,
+  ServerErrorResponseType,
+  type ServerToAgent,
+  ServerToAgentSchema,
+} from "../messages.ts";
 import { answerMessage, encodeWithinLimit, greet, internalError } from "./answer.ts";
 import type { AgentConnection, EndpointHandlers } from "./contract.ts";
-import { readBodyMessage } from "./decode.ts";
 import { BodyTooLargeError, readBody } from "./http-body.ts";
 import { acceptsGzip, mediaType, requestEncoding } from "./http-headers.ts";
 import { refuse } from "./refuse.ts";
@@ -67,7 +72,7 @@ export async function serveExchange<C>(
   const connection = httpConnection(request, identity);
   const read = () => {
     if (body === undefined) throw malformed;
-    return readBodyMessage(body);
+    return decodeBody(AgentToServerSchema, body);
   };
   const { answer, message } = await answerMessage(connection, read, { handlers, logger });
   if (message === undefined) {

@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { RawData, WebSocket } from "ws";
 import type { Timer } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
-import { encodeFrame, MalformedMessageError } from "../framing.ts";
-import { type ServerToAgent, ServerToAgentSchema } from "../messages.ts";
+import { decodeFrame, encodeFrame } from "../framing.ts";
+import { MalformedMessageError } from "../malformed-message.ts";
+import { AgentToServerSchema, type ServerToAgent, ServerToAgentSchema } from "../messages.ts";
 import { answerMessage, completeMessage, encodeWithinLimit, greet, internalError } from "./answer.ts";
 import type { AgentConnection, EndpointHandlers, ServerToAgentInit } from "./contract.ts";
-import { readFrameMessage } from "./decode.ts";
 import { FrameQueue } from "./frame-queue.ts";
 import type { EndpointSettings } from "./settings.ts";
 
@@ -112,7 +112,7 @@ export class WebSocketConnection<C> implements AgentConnection<C> {
   async #handleFrame(frame: Buffer, isBinary: boolean): Promise<void> {
     const read = () => {
       if (!isBinary) throw new MalformedMessageError("a text frame; OpAMP messages are binary frames");
-      return readFrameMessage(frame);
+      return decodeFrame(AgentToServerSchema, frame);
     };
     const { answer, message } = await answerMessage(this, read, {
       handlers: this.#handlers,

@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { decodeBody, decodeFrame, encodeFrame, MalformedMessageError } from "../../../src/opamp/framing.ts";
+import { decodeBody, decodeFrame, encodeFrame } from "../../../src/opamp/framing.ts";
+import { MalformedMessageError } from "../../../src/opamp/malformed-message.ts";
 import { ServerToAgentSchema } from "../../../src/opamp/messages.ts";
 
 const message = create(ServerToAgentSchema, { instanceUid: new Uint8Array(16).fill(7), capabilities: 3n });

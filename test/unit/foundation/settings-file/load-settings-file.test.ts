@@ -194,7 +194,7 @@ describe("what came from a reference", () => {
       HEADERS: `{"${secret} ": a}`,
       NESTED: `\${file:/${secret}}`,
       NESTED_SCHEME: `a\${${secret}:x}`,
-      ENV: `{${secret}: [1], b: \${env:${secret}-x}}`,
+      ENV: `${secret}: [1]\n${secret}2: \${env:${secret}-x}`,
       SCHEME: `${secret}://x`,
     },
   };
@@ -210,7 +210,8 @@ describe("what came from a reference", () => {
     ["endpoint: ${env:SCHEME}", "bad scheme"],
     ["config_files: [a, ['${env:SECRET}']]", "agent.config_files[1]: expected text, got a list"],
     ["env: ${env:SECRET}", "agent.env: expected a map, got the value of ${env:SECRET}"],
-    ["env: ${env:ENV}", "agent.env: "],
+    ["env: ${env:ENV}", "agent.env: expected text, got the value of ${env:ENV}"],
+    ["env: ${env:ENV}", "agent.env: the value of ${env:ENV} holds a reference that cannot be resolved"],
     ["headers: ${env:HEADERS}", "agent.headers: expected names of HTTP headers"],
     ["headers: {A: 'a\\n${env:SECRET}'}", "agent.headers.A[0]: "],
     [
@@ -239,7 +240,7 @@ describe("what came from a reference", () => {
   });
 
   it("is not complained about twice when the reference itself failed", () => {
-    expect(problemsOf("agent: {name: '${file:/nope}'}", schema)).toHaveLength(1);
+    expect(problemsOf("agent: {name: x, port: '${file:/nope}'}", schema)).toHaveLength(1);
   });
 
   it("and header values and URLs written out do not show either", () => {

@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { MalformedMessageError } from "../framing.ts";
+import { MalformedMessageError } from "./malformed-message.ts";
 
 /** Fields of one message, at all depths. A Collector with hundreds of components stays below 100,000. */
 export const maxFields = 500_000;

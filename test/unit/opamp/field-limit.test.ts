@@ -1,8 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { AgentToServerSchema } from "../../../../src/opamp/messages.ts";
-import { limitFields, maxFields } from "../../../../src/opamp/server/field-limit.ts";
-import { type AgentToServerInit, uidOf } from "../../../support/opamp-wire.ts";
+import { limitFields, maxFields } from "../../../src/opamp/field-limit.ts";
+import { AgentToServerSchema } from "../../../src/opamp/messages.ts";
+import { type AgentToServerInit, uidOf } from "../../support/opamp-wire.ts";
 
 function encode(init: AgentToServerInit): Uint8Array {
   return toBinary(AgentToServerSchema, create(AgentToServerSchema, { instanceUid: uidOf(1), ...init }));

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { toBinary } from "@bufbuild/protobuf";
 import { onTestFinished } from "vitest";
@@ -11,7 +11,6 @@ import {
   RemoteConfigStatuses,
 } from "../../src/opamp/messages.ts";
 import { collectorBinary } from "./collector.ts";
-import { eventually } from "./eventually.ts";
 import { freePorts } from "./free-port.ts";
 import type { LaunchedProcess } from "./launched-process.ts";
 import { type OtlpSender, type SendReport, startOtlpSender } from "./otlp-sender.ts";
@@ -20,7 +19,8 @@ import { type GroupOptions, type ProcessGroup, processGroup } from "./processes.
 import { RecordingOpampServer, type RecordingServerOptions, remoteConfig } from "./recording-opamp-server.ts";
 import { tempDir } from "./temp-dir.ts";
 
-const launcher = fileURLToPath(new URL("../../bin/opamp-supervisor", import.meta.url));
+/** The program under test. */
+export const launcher = fileURLToPath(new URL("../../bin/opamp-supervisor", import.meta.url));
 
 /** What every host sends to its server; no log line and no message may contain it. */
 const serverSecret = "Bearer t0p-secret-of-the-host";
@@ -249,14 +249,6 @@ export class SupervisorHost {
     await this.sink.waitFor([number]);
   }
 
-  /** Resolves when the Collector's pipelines are up, seen from outside. */
-  async listens(port = this.ports.otlp): Promise<void> {
-    await eventually(`something listens on port ${port}`, async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/`);
-      return response.status > 0;
-    });
-  }
-
   /** What every supervisor of this host logged. */
   get logLines(): readonly Record<string, unknown>[] {
     return this.#supervisors.flatMap(({ lines }) => lines);
@@ -276,15 +268,6 @@ export class SupervisorHost {
       const told = secrets.find((secret) => text.includes(secret));
       if (told !== undefined) throw new Error(`the secret "${told}" was told: ${text}`);
     }
-  }
-
-  /** The folder of a file of this package. */
-  static get launcher(): string {
-    return launcher;
-  }
-
-  static get packageRoot(): string {
-    return dirname(dirname(launcher));
   }
 }
 

@@ -26,7 +26,7 @@ export interface CompositionInput {
   extension: ExtensionSettings;
   /** Whether this Collector can run without pipelines (`service.AllowNoPipelines`) or needs one that does nothing. */
   noPipelines: "gate" | "nop-pipeline";
-  /** Default {@link defaultMaxRemoteConfigBytes}. */
+  /** Default 1 MiB, all entries together. */
   maxRemoteConfigBytes?: number | undefined;
 }
 

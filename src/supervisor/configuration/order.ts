@@ -1,5 +1,5 @@
 /** Where in `agent.config_files` the sources that are no files go. */
-export const markers = {
+const markers = {
   ownTelemetry: "$OWN_TELEMETRY_CONFIG",
   opampExtension: "$OPAMP_EXTENSION_CONFIG",
   remote: "$REMOTE_CONFIG",

@@ -5,7 +5,7 @@ import { at, isTree, type Tree } from "./tree.ts";
 import { readYaml, YamlProblem } from "./yaml-reader.ts";
 
 /** Largest remote configuration, all entries together, unless the restrictions say otherwise. */
-export const defaultMaxRemoteConfigBytes = 1024 * 1024;
+const defaultMaxRemoteConfigBytes = 1024 * 1024;
 
 /**
  * A configuration from one text.

@@ -22,24 +22,46 @@ export async function buildPrograms({ entries = programs, outDir = join(root, "d
 }
 
 async function makeFiles(entries, work) {
-  const lazyPackages = new Map();
-  const bundles = await bundle(entries, work, {
+  const sources = new Set();
+  for (const [program, entry] of Object.entries(entries)) {
+    for (const source of await makeProgram(program, entry, work)) sources.add(source);
+  }
+  await writeFile(join(work, "LICENSES.txt"), await licenses([...sources]));
+}
+
+/** Resolves to the source files the program is made of. */
+async function makeProgram(program, entry, work) {
+  const lazy = await lazyPackages(entry);
+  const bundled = await bundle({ [program]: entry }, work, {
     outExtension: { ".js": ".bundle.js" },
     // The loader calls the bundle as Node would call a module.
     banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
     footer: { js: "})" },
-    plugins: [lazyPackageFiles(lazyPackages)],
+    plugins: [referTo(lazy)],
   });
-  const lazy = await bundle(Object.fromEntries(lazyPackages), work, { outExtension: { ".js": ".cjs" } });
-  await writeFile(join(work, "LICENSES.txt"), await licenses([...bundles, ...lazy]));
-  for (const program of Object.keys(entries)) {
-    await copyFile(join(root, "scripts", "program-loader.cjs"), join(work, `${program}.cjs`));
-    const prime = ["scripts/prime-code-cache.cjs", join(work, `${program}.bundle.js`), "--version"];
-    await run(projectNode(), [...(await launcherFlags(program)), ...prime], { cwd: root });
-  }
+  const besides = await bundle(Object.fromEntries([...lazy].map(([name, file]) => [file, name])), work, {
+    outExtension: { ".js": ".cjs" },
+  });
+  await copyFile(join(root, "scripts", "program-loader.cjs"), join(work, `${program}.cjs`));
+  const prime = ["scripts/prime-code-cache.cjs", join(work, `${program}.bundle.js`), "--version"];
+  await run(projectNode(), [...(await launcherFlags(program)), ...prime], { cwd: root });
+  return [...Object.keys(bundled.inputs), ...Object.keys(besides.inputs)];
 }
 
-/** Writes the bundles and resolves to the source files they are made of. */
+/**
+ * The packages that a program only loads by `await import("package")`, with the file that each gets of
+ * its own: a start without it does not read it. One that is also imported statically stays in the bundle.
+ */
+async function lazyPackages(entry) {
+  const { inputs } = await bundle({ probe: entry }, "probe", { write: false });
+  const imports = Object.values(inputs).flatMap((input) => input.imports);
+  const packages = imports.filter(({ path }) => path.includes("node_modules/"));
+  const eager = new Set(packages.filter(({ kind }) => kind !== "dynamic-import").map(({ path }) => path));
+  const lazy = packages.filter(({ path }) => !eager.has(path));
+  return new Map(lazy.map(({ original }) => [original, `lazy/${original.replaceAll("/", "-")}`]));
+}
+
+/** Writes the bundles and resolves to esbuild's account of them. */
 async function bundle(entryPoints, outdir, options) {
   const { metafile } = await build({
     absWorkingDir: root,
@@ -60,23 +82,17 @@ async function bundle(entryPoints, outdir, options) {
   }).catch((error) => {
     throw error.errors ? new UserError("the build failed, see above") : error;
   });
-  return Object.keys(metafile.inputs);
+  return metafile;
 }
 
-/**
- * Gives every package that is loaded by `await import("package")` a file of its own, so that a start
- * without it does not read it. Such a package must not be imported statically elsewhere: it would be
- * there twice. A dynamic import of a file of ours stays in the bundle.
- */
-function lazyPackageFiles(lazyPackages) {
+/** An esbuild plugin that leaves these packages out of the bundle, which loads their files instead. */
+function referTo(lazy) {
   return {
-    name: "lazy-package-files",
+    name: "lazy-packages",
     setup({ onResolve }) {
       onResolve({ filter: /^[^./]/ }, ({ kind, path }) => {
-        if (kind !== "dynamic-import" || path.startsWith("node:")) return undefined;
-        const name = `lazy/${path.replaceAll("/", "-")}`;
-        lazyPackages.set(name, path);
-        return { path: `./${name}.cjs`, external: true };
+        const file = kind === "dynamic-import" ? lazy.get(path) : undefined;
+        return file && { path: `./${file}.cjs`, external: true };
       });
     },
   };

@@ -39,15 +39,20 @@ function fail(message) {
   report(`✖ ${message}`);
 }
 
+/** What the tests find the Collectors by; undefined if there is none at all. */
 async function findCollectors() {
+  let OTELCOL;
   try {
-    return {
-      OTELCOL: await collectorPath(),
-      OTELCOL_SECOND: process.env.OTELCOL_SECOND ?? (await collectorPath({ variant: "second" })),
-    };
+    OTELCOL = await collectorPath();
+    const OTELCOL_SECOND = process.env.OTELCOL_SECOND ?? (await collectorPath({ variant: "second" }));
+    return { OTELCOL, OTELCOL_SECOND };
   } catch (error) {
-    fail(`the tests with a real Collector cannot run: ${error.message}`);
-    return undefined;
+    if (OTELCOL === undefined) {
+      fail(`the tests with a real Collector cannot run: ${error.message}`);
+      return undefined;
+    }
+    report(`▲ the tests that need a second version of the Collector will fail: ${error.message}`);
+    return { OTELCOL };
   }
 }
 

@@ -13,18 +13,23 @@ const idleMs = 30_000;
 /** What the supervisor itself costs while nothing happens; the Collector is not counted. */
 export function createIdle(): Measurement {
   // Known once our supervisor ran; the subjects' order puts it before the empty Node.
-  let nodeSettings: NodeSettings = { flags: [], environment: {} };
+  let nodeSettings: NodeSettings | undefined;
   return {
     name: "idle",
     subjects: new Set(["ours", "reference", "empty-node"]),
     rows: [
       { id: "idle.rss", title: "idle: RSS", unit: "MiB" },
-      { id: "idle.pss", title: "idle: PSS", unit: "MiB" },
+      { id: "idle.pss", title: "idle: PSS (Node subjects share pages with the bench itself)", unit: "MiB" },
       { id: "idle.anonymous", title: "idle: anonymous memory", unit: "MiB" },
       { id: "idle.cpu", title: "idle: CPU per second", unit: "ms" },
     ],
     async run(subject) {
-      if (subject.kind === "empty-node") return emptyNode(subject.executable, nodeSettings);
+      if (subject.kind === "empty-node") {
+        // With other flags it would be no measure of ours.
+        if (nodeSettings === undefined)
+          throw new Error("the flags of our supervisor are not known: measure it too");
+        return emptyNode(subject.executable, nodeSettings);
+      }
       await using host = await Host.running(subject);
       await delay(settleMs);
       const pids = host.supervisorPids();
@@ -50,7 +55,7 @@ async function watch(pids: readonly number[]): Promise<Samples> {
 }
 
 /** The flags between Node and the program's file, and what of the environment changes its memory. */
-function nodeSettingsOf(pids: readonly number[]): NodeSettings {
+function nodeSettingsOf(pids: readonly number[]): NodeSettings | undefined {
   for (const pid of pids) {
     const [program = "", ...rest] = commandLine(pid);
     if (!program.endsWith("node")) continue;
@@ -64,7 +69,7 @@ function nodeSettingsOf(pids: readonly number[]): NodeSettings {
       ),
     };
   }
-  return { flags: [], environment: {} };
+  return undefined;
 }
 
 /** A Node that does nothing, with the same flags: what a supervisor on Node cannot go below. */

@@ -19,7 +19,14 @@ import {
   mergeReport,
   type ReportedParts,
 } from "../../src/opamp/server/agent-state.ts";
-import { type AgentConnection, OpampEndpoint, type ServerToAgentInit } from "../../src/opamp/server/endpoint.ts";
+import {
+  type AgentConnection,
+  OpampEndpoint,
+  type ServerToAgentInit,
+} from "../../src/opamp/server/endpoint.ts";
+
+/** What the server says, but for the instance UID. */
+export type ServerSays = Omit<Extract<ServerToAgentInit, { $typeName?: never }>, "instanceUid">;
 
 const shownMessages = 15;
 const { RemoteConfigStatuses_APPLIED: applied, RemoteConfigStatuses_FAILED: failed } = RemoteConfigStatuses;
@@ -45,7 +52,7 @@ export interface RecordingServerOptions {
 export class RecordingOpampServer implements AsyncDisposable {
   readonly received: Recorded[] = [];
   /** Added to the answer of each message. */
-  answer: (recorded: Recorded) => ServerToAgentInit = () => ({});
+  answer: (recorded: Recorded) => ServerSays = () => ({});
   /** Put together from all messages. */
   state: AgentState | undefined;
   readonly #endpoint: OpampEndpoint<undefined>;
@@ -53,7 +60,7 @@ export class RecordingOpampServer implements AsyncDisposable {
   readonly #open = new Set<AgentConnection<undefined>>();
   readonly #waiting = new Set<() => void>();
   /** Pushed while no WebSocket was open; goes with the next answers, one each. */
-  readonly #unsent: ServerToAgentInit[] = [];
+  readonly #unsent: ServerSays[] = [];
 
   static async start({
     port = 0,
@@ -108,7 +115,7 @@ export class RecordingOpampServer implements AsyncDisposable {
   }
 
   /** Says something unasked: on the open WebSocket, or with the next answer. */
-  push(message: ServerToAgentInit): void {
+  push(message: ServerSays): void {
     const [connection] = this.#open;
     const instanceUid = this.state?.instanceUid ?? new Uint8Array();
     if (connection?.send({ instanceUid, ...message }) !== true) this.#unsent.push(message);
@@ -198,7 +205,7 @@ export class RecordingOpampServer implements AsyncDisposable {
     await closed;
   }
 
-  #take(connection: AgentConnection<undefined>, message: AgentToServer): ServerToAgentInit {
+  #take(connection: AgentConnection<undefined>, message: AgentToServer): ServerSays {
     const recorded = { message, connection: connection.id, headers: connection.headers };
     this.received.push(recorded);
     const merged = mergeReport(this.state, message);
@@ -243,7 +250,9 @@ export function hashOf({ configHash }: AgentRemoteConfig): string {
 }
 
 /** Of the one entry by which a supervisor reports its Collector's effective configuration. */
-export function effectiveText(parts: ReportedParts | undefined): string {
+export function effectiveText(
+  parts: Pick<AgentToServer, "effectiveConfig"> | ReportedParts | undefined,
+): string {
   const body = parts?.effectiveConfig?.configMap?.configMap[""]?.body;
   return new TextDecoder().decode(body);
 }

@@ -103,7 +103,11 @@ export class SupervisorHost {
   /** Starts the server, or another one in its place. */
   async startServer(options: RecordingServerOptions = {}): Promise<RecordingOpampServer> {
     const { customCapabilities = [] } = this.#options;
-    const server = await RecordingOpampServer.start({ port: this.ports.opamp, customCapabilities, ...options });
+    const server = await RecordingOpampServer.start({
+      port: this.ports.opamp,
+      customCapabilities,
+      ...options,
+    });
     onTestFinished(() => server[Symbol.asyncDispose]());
     this.#servers.push(server);
     return server;
@@ -184,7 +188,8 @@ export class SupervisorHost {
     const from = this.server.mark;
     this.server.offer(config);
     const { status, errorMessage } = await this.server.verdict(config, from);
-    if (status !== RemoteConfigStatuses.RemoteConfigStatuses_APPLIED) throw new Error(`FAILED: ${errorMessage}`);
+    if (status !== RemoteConfigStatuses.RemoteConfigStatuses_APPLIED)
+      throw new Error(`FAILED: ${errorMessage}`);
     return config;
   }
 

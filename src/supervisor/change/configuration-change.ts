@@ -1,4 +1,5 @@
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
+import { becauseOf } from "../collector/agent-log-excerpt.ts";
 import { describeExit } from "../collector/process.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import type { Reference } from "./configuration-book.ts";
@@ -185,10 +186,8 @@ export class ConfigurationChange implements Change {
 
   #explain(proof: Exclude<Proof, { t: "proven" }>): string {
     switch (proof.t) {
-      case "exited": {
-        const excerpt = proof.excerpt === "" ? "" : `: ${proof.excerpt}`;
-        return `the Collector ended with this configuration (${describeExit(proof.exit)})${excerpt}`;
-      }
+      case "exited":
+        return `the Collector ended with this configuration (${describeExit(proof.exit)})${becauseOf(proof.excerpt)}`;
       case "broken":
         return `a component is down for good: ${proof.reason}`;
       case "timed-out":

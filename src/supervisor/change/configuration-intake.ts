@@ -6,6 +6,8 @@ import {
   type ConnectionSettingsOffers,
   ConnectionSettingsOffersSchema,
 } from "../../opamp/messages.ts";
+import { readSource } from "../configuration/sources.ts";
+import { YamlProblem } from "../configuration/yaml-reader.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import { ConfigurationChange } from "./configuration-change.ts";
 import type { Road } from "./road.ts";
@@ -58,7 +60,7 @@ export class ConfigurationIntake {
 
   /** Content hash of what the inputs of this moment would merge to. */
   async presentContentHash(): Promise<string> {
-    const localFiles = await this.#deps.readLocalFiles();
+    const localFiles = await this.#readLocalFiles();
     const merged = await this.#deps.workshop.merge({ ...this.#accepted, localFiles }, this.#deps.newMark());
     return merged.contentHash;
   }
@@ -70,22 +72,27 @@ export class ConfigurationIntake {
     const hash = hex(offer.configHash);
     const log = { event: "config_received", config_hash: hash, config_size_bytes: sizeOf(offer) };
     workshop.logger.info(log, "the server offers a configuration");
-    const refused = book.quarantineOf(hash);
-    if (refused !== undefined) {
-      // Latest wins: an older offer that still waits is not what the server wants any more.
-      road.withdraw("remote");
-      await workshop.reportRemote(offer, { t: "failed", reason: refused.reason });
-      return;
-    }
     if (this.#pending === hash) return;
     this.#retry?.cancel();
+    if (book.quarantineOf(hash) !== undefined) {
+      // Latest wins: an older offer that still waits is not what the server wants any more.
+      road.withdraw("remote");
+      this.#pending = undefined;
+      await this.#repeatRefusal(offer);
+      return;
+    }
     this.#pending = hash;
     road.offer("remote", async () => {
       const { current } = book;
+      // The same offer may have been under way while this one waited.
+      if (await this.#repeatRefusal(offer)) {
+        this.#notPending(offer);
+        return undefined;
+      }
       if (current !== null && current.remoteHash === hash && current.role !== "fallback") {
         await book.relabel({ ...current, role: "desired", cause: "remote" });
         await workshop.reportRemote(offer, { t: "applied" });
-        this.#pending = undefined;
+        this.#notPending(offer);
         workshop.runningChanged();
         return undefined;
       }
@@ -98,7 +105,7 @@ export class ConfigurationIntake {
     this.#deps.road.offer("local", async () => {
       const { book } = this.#deps.workshop;
       if (book.current !== null && book.current.id === null) return undefined;
-      const localFiles = await this.#deps.readLocalFiles();
+      const localFiles = await this.#readLocalFiles();
       const inputs = { ...this.#accepted, localFiles };
       return this.#change({ t: "local", what }, inputs);
     });
@@ -142,7 +149,7 @@ export class ConfigurationIntake {
 
   /** A failure of the host is tried again, at growing intervals, until another offer comes. */
   #settled(offer: AgentRemoteConfig, failure: Failure | undefined): void {
-    if (this.#pending === hex(offer.configHash)) this.#pending = undefined;
+    this.#notPending(offer);
     if (failure === undefined) this.#retryBackoff.reset();
     if (failure?.fault !== "host") return;
     this.#retry?.cancel();
@@ -156,6 +163,33 @@ export class ConfigurationIntake {
     this.#retry?.cancel();
   }
 
+  /** What failed by its own fault is not tried again, only told again. */
+  async #repeatRefusal(offer: AgentRemoteConfig): Promise<boolean> {
+    const { workshop } = this.#deps;
+    const refused = workshop.book.quarantineOf(hex(offer.configHash));
+    if (refused === undefined) return false;
+    await workshop.reportRemote(offer, { t: "failed", reason: refused.reason });
+    return true;
+  }
+
+  #notPending(offer: AgentRemoteConfig): void {
+    if (this.#pending === hex(offer.configHash)) this.#pending = undefined;
+  }
+
+  /** The local files as they are now. One that was broken since it was accepted counts as it was then. */
+  async #readLocalFiles(): Promise<Readonly<Record<string, string>>> {
+    const present = await this.#deps.readLocalFiles();
+    const files = Object.entries(present).map(([file, text]) => {
+      const accepted = this.#accepted.localFiles[file];
+      const problem = accepted === undefined || accepted === text ? undefined : yamlProblem(text);
+      if (accepted === undefined || problem === undefined) return [file, text] as const;
+      const fields = { event: "config_file_refused", file, problem };
+      this.#deps.workshop.logger.error(fields, `local file ${file} counts as it was before: ${problem}`);
+      return [file, accepted] as const;
+    });
+    return Object.fromEntries(files);
+  }
+
   async #remoteChange(offer: AgentRemoteConfig): Promise<Change> {
     const entries = Object.keys(offer.config?.configMap ?? {});
     if (entries.length === 0) {
@@ -164,7 +198,7 @@ export class ConfigurationIntake {
         this.#settled(offer, failure),
       );
     }
-    const present = await this.#deps.readLocalFiles();
+    const present = await this.#readLocalFiles();
     const localFiles = JSON.stringify(present) === this.#refusedLocal ? this.#accepted.localFiles : present;
     return this.#change({ t: "remote", offer }, { ...this.#accepted, remote: offer, localFiles });
   }
@@ -186,6 +220,16 @@ export class ConfigurationIntake {
         }
       },
     });
+  }
+}
+
+function yamlProblem(text: string): string | undefined {
+  try {
+    readSource(text);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof YamlProblem)) throw error;
+    return `${error.line === undefined ? "" : `line ${error.line}: `}${error.message}`;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Timer } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
+import { becauseOf } from "../collector/agent-log-excerpt.ts";
 import type { CollectorEvent, Launch } from "../collector/collector.ts";
 import { describeExit } from "../collector/process.ts";
 import type { RestartPolicy } from "../collector/restart-policy.ts";
@@ -130,7 +131,9 @@ export class Guard {
       this.#deps.workshop.collector.relaunchAfter(launch, 0, what);
       return;
     }
-    void excerpt.then((text) => this.#failCurrent(`the Collector ended on probation (${what})${tail(text)}`));
+    void excerpt.then((text) =>
+      this.#failCurrent(`the Collector ended on probation (${what})${becauseOf(text)}`),
+    );
   }
 
   /** Steady state: at once the first time, then with back-off, until it is a crash loop. */
@@ -140,7 +143,9 @@ export class Guard {
     this.#save();
     if (crashLoop) {
       void excerpt.then((text) =>
-        this.#failCurrent(`crash loop: the Collector ended ${attempt} times, last with ${what}${tail(text)}`),
+        this.#failCurrent(
+          `crash loop: the Collector ended ${attempt} times, last with ${what}${becauseOf(text)}`,
+        ),
       );
       return;
     }
@@ -234,5 +239,3 @@ export class Guard {
     });
   }
 }
-
-const tail = (excerpt: string) => (excerpt === "" ? "" : `: ${excerpt}`);

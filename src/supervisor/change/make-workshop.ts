@@ -187,10 +187,17 @@ function toMerged({ text, contentHash }: Composition): Merged {
   return { text, contentHash, violations: [] };
 }
 
+/**
+ * What systemd says to one start of this service alone (systemd.exec(5), sd_notify(3)). Handed on it would be
+ * wrong, and a Collector that was left running would never be taken for the one that should run.
+ */
+const ofThisStartOnly =
+  /^(?:INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|NOTIFY_SOCKET|WATCHDOG_.+|MANAGERPID.*|LISTEN_(?:PID|FDS|FDNAMES|PIDFDID)|MEMORY_PRESSURE_.+)$/;
+
 /** What the Collector inherits, and `agent.env` over it. */
 export function collectorEnvironment({ agent }: SupervisorSettings): Record<string, string> {
   const inherited = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
+    (entry): entry is [string, string] => entry[1] !== undefined && !ofThisStartOnly.test(entry[0]),
   );
   return { ...Object.fromEntries(inherited), ...agent.env };
 }

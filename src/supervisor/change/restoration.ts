@@ -44,6 +44,8 @@ export async function restore(deps: RestorationDeps): Promise<void> {
     );
     if (!touched) await runCurrent(deps, adopted);
     road.resume(change, unfinished);
+    // A change that had only to be kept starts nothing, and the machine may have been off since.
+    road.urgent(() => startIfStopped(deps));
     return;
   }
   if (collector.state.t === "stopped") await runCurrent(deps, adopted);
@@ -120,6 +122,11 @@ async function start({ workshop, wayBack, guard }: RestorationDeps, id: string):
     );
     collector.relaunchAfter(workshop.launch(id), 1_000, (error as Error).message);
   }
+}
+
+async function startIfStopped(deps: RestorationDeps): Promise<void> {
+  const { collector, book } = deps.workshop;
+  if (collector.state.t === "stopped" && book.current?.id != null) await start(deps, book.current.id);
 }
 
 async function afterAdoption(deps: RestorationDeps): Promise<void> {

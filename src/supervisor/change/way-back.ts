@@ -43,8 +43,9 @@ export class WayBack {
           await this.#restoreKeptFiles(reference);
         }
         const config_hash = reference.remoteHash ?? reference.contentHash;
+        const why = firstLine(this.#workshop.mask(reason));
         logger.warn(
-          { event: "reverted", config_hash, reason: firstLine(reason) },
+          { event: "reverted", config_hash, reason: why },
           "went back to a configuration that works",
         );
         return "reverted";
@@ -78,6 +79,7 @@ export class WayBack {
 
   async #makeDo(reason: string, orElse: "bootstrap" | "hold"): Promise<"made-do" | "held"> {
     const { book, collector, snapshots, logger } = this.#workshop;
+    const why = firstLine(this.#workshop.mask(reason));
     const mark = this.#newMark();
     for (const { role, name, merged } of await this.#workshop.lastResorts(mark)) {
       if (role === "bootstrap" && orElse === "hold") continue;
@@ -94,7 +96,7 @@ export class WayBack {
       };
       await this.#saved(() => book.makeDoWith(reference));
       logger.error(
-        { event: "fallback", role, name, reason: firstLine(reason) },
+        { event: "fallback", role, name, reason: why },
         `running the ${role} configuration ${name}`,
       );
       return "made-do";
@@ -102,11 +104,8 @@ export class WayBack {
     const last = book.current?.id ?? mark;
     await collector.stop();
     if (book.current?.id != null) await this.#saved(() => this.#workshop.install(last));
-    logger.error(
-      { event: "held", reason: firstLine(reason), retry_in_ms: holdMs },
-      "nothing starts; trying again later",
-    );
-    collector.hold(this.#workshop.launch(last), holdMs, firstLine(reason));
+    logger.error({ event: "held", reason: why, retry_in_ms: holdMs }, "nothing starts; trying again later");
+    collector.hold(this.#workshop.launch(last), holdMs, why);
     return "held";
   }
 

@@ -46,6 +46,14 @@ export function makeExcerpt(text: string, { maxBytes = 2_048, maxLines = 20 }: E
     .join("\n");
 }
 
+/** The end of a sentence that an excerpt explains: first the line that says why, then the others. */
+export function becauseOf(excerpt: string): string {
+  if (excerpt === "") return "";
+  const lines = excerpt.split("\n");
+  const why = lines.findLast((line) => /^(?:Error|error|panic|fatal error|setpriv): /.test(line));
+  return `: ${why === undefined ? excerpt : [why, ...lines.filter((line) => line !== why)].join("\n")}`;
+}
+
 function shorten({ level, message, attributes }: CollectorLine): string {
   const details = Object.entries(attributes)
     .filter(([key]) => !noise.has(key))

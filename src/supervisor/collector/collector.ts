@@ -393,8 +393,12 @@ export function sameProgram(a: Launch, b: Launch): boolean {
   return programHash(a) === programHash(b);
 }
 
+/** What differs between two shells that an operator starts the supervisor from, and changes no Collector. */
+const ofTheShell = /^(?:_|SHLVL|PWD|OLDPWD|TERM|COLUMNS|LINES|SSH_.+|XDG_SESSION_ID)$/;
+
 /** SHA-256 of executable, arguments and environment. */
 export function programHash({ executable, args, env }: Launch): string {
-  const program = JSON.stringify([executable, args, Object.entries(env).sort()]);
+  const variables = Object.entries(env).filter(([name]) => !ofTheShell.test(name));
+  const program = JSON.stringify([executable, args, variables.sort()]);
   return createHash("sha256").update(program).digest("hex");
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeExcerpt } from "../../../../src/supervisor/collector/agent-log-excerpt.ts";
+import { becauseOf, makeExcerpt } from "../../../../src/supervisor/collector/agent-log-excerpt.ts";
 
 const json = (level: string, msg: string, extra: object = {}) =>
   JSON.stringify({
@@ -57,5 +57,17 @@ describe("makeExcerpt", () => {
 
   it("is empty for an empty log", () => {
     expect(makeExcerpt("\n\n")).toBe("");
+  });
+});
+
+describe("becauseOf", () => {
+  it("puts the line that says why first, and keeps the others", () => {
+    expect(becauseOf("info: a\nerror: b\ninfo: c\nError: d")).toBe(": Error: d\ninfo: a\nerror: b\ninfo: c");
+    expect(becauseOf("info: a\nerror: b\ninfo: c")).toBe(": error: b\ninfo: a\ninfo: c");
+  });
+
+  it("takes what there is where no line says why", () => {
+    expect(becauseOf("info: a\nb")).toBe(": info: a\nb");
+    expect(becauseOf("")).toBe("");
   });
 });

@@ -1,0 +1,129 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { formatInstanceUid } from "../../../src/opamp/instance-uid.ts";
+import { AgentRemoteConfigSchema } from "../../../src/opamp/messages.ts";
+import { hashOf, remoteConfig } from "../../support/recording-opamp-server.ts";
+import { supervisorHost } from "../../support/supervisor-host.ts";
+
+const reloadModes = [
+  ["reload", {}],
+  ["restart", { use_hup_config_reload: false }],
+] as const;
+
+/** Adds to the number of a record, so that the backend tells which rule was applied to it. */
+const shift = 1_000_000;
+const shiftNumbers = `set(log.attributes["number"], log.attributes["number"] + ${shift})`;
+
+describe.each(reloadModes)("a pushed configuration, mode %s", (mode, agent) => {
+  it("loses no record that was accepted, and refuses none once it is APPLIED", async () => {
+    const host = await supervisorHost({ agent });
+    await host.startHealthy();
+    await host.apply(host.remotePipeline());
+    const pid = host.collectorPid();
+    const sender = host.send();
+    const before = await sender.accepted();
+    await host.apply(host.remotePipeline({ statements: [shiftNumbers] }));
+    const appliedAt = performance.now();
+    await sender.accepted();
+    const after = await sender.accepted();
+    const { accepted, results } = await sender.stop();
+
+    expect(results.filter(({ sentAt, accepted }) => sentAt > appliedAt && !accepted)).toEqual([]);
+    // What is refused is refused in one gap, and only because nobody listened.
+    const refused = results.filter((result) => !result.accepted);
+    for (const { outcome } of refused) expect(["ECONNREFUSED", "ECONNRESET"]).toContain(outcome);
+    await host.sink.waitFor([before.number]);
+    // The rule takes effect without a restart where reloads are allowed.
+    await host.sink.waitFor([after.number + shift]);
+    const arrived = () =>
+      accepted.filter((n) => host.sink.received.has(n) || host.sink.received.has(n + shift));
+    await expect.poll(() => arrived().length).toBe(accepted.length);
+    expect(host.collectorPid() === pid).toBe(mode === "reload");
+  });
+
+  it("is APPLYING, then APPLIED, with its hash, and kept as the reference keeps it", async () => {
+    const host = await supervisorHost({ agent });
+    const supervisor = await host.startHealthy();
+    const config = remoteConfig({
+      "base.yaml": host.pipeline(),
+      "more.yaml": { exporters: { debug: {} } },
+      "": { service: { pipelines: { logs: { exporters: ["otlphttp", "debug"] } } } },
+    });
+    const from = host.server.mark;
+    await host.apply(config);
+    expect(host.server.statusesOf(config, from)).toEqual(["APPLYING", "APPLIED"]);
+    await host.server.until("the debug exporter is effective", () =>
+      /- debug/.test(host.server.effectiveText),
+    );
+    await host.expectDataFlows();
+
+    const saved = Buffer.from(await host.readState("last_recv_remote_config.dat"), "latin1");
+    expect(fromBinary(AgentRemoteConfigSchema, new Uint8Array(saved))).toEqual(config);
+    expect(await host.readState("persistent_state.yaml")).toMatch(
+      new RegExp(`status: 1\\n +last_remote_config_hash: "?${hashOf(config)}`),
+    );
+    for (const name of ["effective.yaml", "agent.log"])
+      expect(existsSync(join(host.stateDir, name))).toBe(true);
+
+    expect(await supervisor.waitFor("connected_to_server")).toMatchObject({
+      level: "info",
+      server_url: `ws://127.0.0.1:${host.ports.opamp}/v1/opamp`,
+      instance_uid: formatInstanceUid(host.server.state!.instanceUid),
+    });
+    const received = await supervisor.waitFor("config_received");
+    expect(received).toMatchObject({ config_hash: hashOf(config), config_size_bytes: expect.any(Number) });
+    const updated = await supervisor.waitFor(
+      ({ event, config_hash }) => event === "config_updated" && config_hash === hashOf(config),
+    );
+    expect(updated).toMatchObject({ level: "info", trigger: "remote", duration_ms: expect.any(Number) });
+    expect(updated.duration_ms).toBeGreaterThan(0);
+  });
+});
+
+describe("configurations that follow each other", () => {
+  it("of several in a burst the newest runs at the end, and each hash that was begun got a verdict", async () => {
+    const host = await supervisorHost();
+    await host.startHealthy();
+    const from = host.server.mark;
+    const configs = [1, 2, 3, 4, 5].map((factor) =>
+      host.remotePipeline({
+        statements: [`set(log.attributes["number"], log.attributes["number"] + ${factor * shift})`],
+      }),
+    );
+    for (const config of configs) host.server.offer(config);
+    const last = configs.at(-1)!;
+    await host.server.verdict(last, from);
+    expect(host.server.statusesOf(last, from)).toEqual(["APPLYING", "APPLIED"]);
+    for (const config of configs) {
+      const statuses = host.server.statusesOf(config, from);
+      expect([[], ["APPLYING", "APPLIED"]]).toContainEqual(statuses);
+    }
+    const sender = host.send();
+    const { number } = await sender.accepted();
+    await sender.stop();
+    await host.sink.waitFor([number + 5 * shift]);
+  });
+
+  it("the one that runs, offered again under another hash, is APPLIED without touching the Collector", async () => {
+    const host = await supervisorHost();
+    await host.startHealthy();
+    await host.apply(host.remotePipeline());
+    const effective = await host.readState("effective.yaml");
+    const again = remoteConfig({ "": `${JSON.stringify(host.pipeline())} # the same` });
+    const from = host.server.mark;
+    await host.apply(again);
+    expect(host.server.statusesOf(again, from).at(-1)).toBe("APPLIED");
+    expect(await host.readState("effective.yaml")).toBe(effective);
+  });
+
+  it("after a bad one the next good one is applied", async () => {
+    const host = await supervisorHost();
+    await host.startHealthy();
+    const bad = host.server.offer(remoteConfig({ "": { receivers: { doesntexist: {} } } }));
+    expect((await host.server.verdict(bad)).errorMessage).toContain("doesntexist");
+    await host.apply(host.remotePipeline());
+    await host.expectDataFlows();
+  });
+});

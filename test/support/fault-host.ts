@@ -1,0 +1,216 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished } from "vitest";
+import type { Step } from "../../src/supervisor/change/change.ts";
+import type { AgentRemoteConfig } from "../../src/opamp/messages.ts";
+import { collectorBinary } from "./collector.ts";
+import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
+import type { LaunchedProcess } from "./launched-process.ts";
+import type { SendReport } from "./otlp-sender.ts";
+import { remoteConfig } from "./recording-opamp-server.ts";
+import type { PipelineOptions, SupervisorHost } from "./supervisor-host.ts";
+
+const preload = fileURLToPath(new URL("fault-preload.cjs", import.meta.url));
+
+/** Where a supervisor is to send itself a signal. */
+export type Fault =
+  /** As soon as the journal names this step. */
+  | { step: Step; signal: NodeJS.Signals }
+  /** After the nth file that it has replaced since a change was begun, counted from 1. */
+  | { write: number; signal: NodeJS.Signals };
+
+/**
+ * Starts a supervisor that gets a signal at `fault`. The environment is the same for every fault, so that a
+ * supervisor adopts the Collector of another.
+ */
+export function startFaulty(host: SupervisorHost, fault?: Fault): Promise<LaunchedProcess> {
+  const file = join(host.dir, "fault.json");
+  writeFileSync(file, JSON.stringify(fault ?? {}));
+  return host.start({ NODE_OPTIONS: `--require=${preload}`, OPAMP_TEST_FAULT: file });
+}
+
+/** A pipeline that tells from others: the effective configuration has `name` in it. */
+export function named(host: SupervisorHost, name: string, options: PipelineOptions = {}): AgentRemoteConfig {
+  return host.remotePipeline({ ...options, telemetry: { resource: { generation: name }, ...options.telemetry } });
+}
+
+/**
+ * A valid pipeline that starts, gets healthy, and panics in a goroutine of its own `afterMs` after the first
+ * record: a sum that overflows in the Substring function of 0.149.
+ */
+export function dying(host: SupervisorHost, afterMs: number): AgentRemoteConfig {
+  const pipeline = host.pipeline();
+  const statements = ['set(log.attributes["x"], Substring(log.body, 1, 9223372036854775807))'];
+  return remoteConfig({
+    "": {
+      ...pipeline,
+      processors: { batch: { timeout: `${afterMs}ms` }, transform: { log_statements: statements } },
+      service: {
+        ...pipeline.service,
+        pipelines: { logs: { ...pipeline.service.pipelines.logs, processors: ["batch", "transform"] } },
+      },
+    },
+  });
+}
+
+/**
+ * Answers the `http` provider of a Collector's configuration: the first time, which is the check, at once, and
+ * the start only when the test says so. A start that is really slow, or hangs.
+ */
+export async function slowSource(): Promise<{ reference: string; asked: Promise<void>; release(): void }> {
+  let requests = 0;
+  let released = false;
+  const waiting: ServerResponse[] = [];
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const server = createServer((_request, response) => {
+    requests += 1;
+    if (requests === 1 || released) {
+      response.end("slow");
+      return;
+    }
+    waiting.push(response);
+    resolve();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(async () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return {
+    reference: `$\{http://127.0.0.1:${(server.address() as AddressInfo).port}/name}`,
+    asked,
+    release() {
+      released = true;
+      for (const response of waiting) response.end("slow");
+    },
+  };
+}
+
+/** A configuration that a check passes and a start does not: its port is another's until the test ends. */
+export async function portTaken(host: SupervisorHost, name: string): Promise<AgentRemoteConfig> {
+  const port = await freePort();
+  const other = createServer().listen(port, "127.0.0.1");
+  await once(other, "listening");
+  onTestFinished(() => void other.close());
+  return named(host, name, { port });
+}
+
+/**
+ * Has the Collector run the configuration "before", kept and past its probation, under a supervisor that will
+ * get a signal at `fault`.
+ */
+export async function startBefore(host: SupervisorHost, fault: Fault): Promise<LaunchedProcess> {
+  const first = await startFaulty(host);
+  await host.server.reported("health", ({ healthy }) => healthy);
+  await host.apply(named(host, "before"));
+  await eventually("the probation is over", async () => !(await isOnProbation(host)));
+  await first.kill("SIGUSR2");
+  const from = host.server.mark;
+  const faulty = await startFaulty(host, fault);
+  await host.server.reported("health", ({ healthy }) => healthy, from);
+  return faulty;
+}
+
+/** Kills every Collector of the host, as a machine does that is switched off. */
+export async function killCollectors(host: SupervisorHost): Promise<void> {
+  for (const pid of await host.collectors()) process.kill(pid, "SIGKILL");
+  await eventually("no Collector is left", async () => (await host.collectors()).length === 0);
+}
+
+/** Has the server offer `config` as servers do: now, and whenever the agent's status is about another one. */
+export function offerAsAServer(host: SupervisorHost, config: AgentRemoteConfig): void {
+  const { server } = host;
+  server.answer = ({ message: { remoteConfigStatus } }) => {
+    if (remoteConfigStatus === undefined) return {};
+    const known = Buffer.compare(remoteConfigStatus.lastRemoteConfigHash, config.configHash) === 0;
+    return known ? {} : { remoteConfig: config };
+  };
+  server.offer(config);
+}
+
+/** The last status that was said of a configuration. */
+export function lastStatusOf(host: SupervisorHost, config: AgentRemoteConfig): string | undefined {
+  return host.server.statusesOf(config).at(-1);
+}
+
+export async function isOnProbation(host: SupervisorHost): Promise<boolean> {
+  return (JSON.parse(await host.readState("configuration_book.json")) as { onProbation: boolean }).onProbation;
+}
+
+/** A script that stands in for the Collector; `$COLLECTOR` is the real one. Give `exec` what should run. */
+export function standIn(host: SupervisorHost, script: string): string {
+  const path = join(host.dir, "stand-in");
+  writeFileSync(path, `#!/bin/sh\nCOLLECTOR=${collectorBinary()}\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** Resolves to its pid when exactly one Collector runs and it is the one on record. */
+export function theOneCollector(host: SupervisorHost): Promise<number> {
+  return eventually("exactly one Collector runs, the one on record", async () => {
+    const pids = await host.collectors();
+    if (pids.length !== 1) throw new Error(`these run: ${pids.join(", ")}`);
+    return pids[0] === host.collectorPid() ? pids[0] : undefined;
+  });
+}
+
+/** Waits until the server sees that `name` runs, and that data flows, through exactly one Collector. */
+export async function expectRuns(host: SupervisorHost, name: string): Promise<void> {
+  await host.server.until(`${name} is effective`, () => host.server.effectiveText.includes(`generation: ${name}`));
+  await host.server.until("healthy", () => host.server.state?.health?.healthy === true);
+  await theOneCollector(host);
+  await host.expectDataFlows();
+}
+
+/** Every record that was taken has reached the backend. */
+export async function expectNothingLost(host: SupervisorHost, { accepted }: SendReport): Promise<void> {
+  await host.sink.waitFor(accepted);
+  expect(accepted.length).toBeGreaterThan(0);
+}
+
+/** How often the Collector refused a record. */
+export function refusals({ refused }: SendReport): number {
+  return refused.length;
+}
+
+/** Mounts a small file system over the state directory until the test ends. Needs root. */
+export function mountSmallState(host: SupervisorHost, size = "1m"): { fill(): void; empty(): void; readOnly(): void; writable(): void } {
+  mount(["-t", "tmpfs", "-o", `size=${size},mode=0700`, "tmpfs", host.stateDir]);
+  let mounts = 1;
+  onTestFinished(async () => {
+    await host.group.stop();
+    for (; mounts > 0; mounts -= 1) execFileSync("umount", ["-l", host.stateDir]);
+  });
+  const filler = join(host.stateDir, "filler");
+  return {
+    fill() {
+      const { bsize, bavail } = statfsSync(host.stateDir);
+      writeFileSync(filler, Buffer.alloc(bsize * bavail));
+    },
+    empty: () => truncateSync(filler),
+    // A second mount over the first: the Collector's open log would keep that one from being made read-only.
+    readOnly() {
+      mount(["--bind", host.stateDir, host.stateDir]);
+      mounts += 1;
+      mount(["-o", "remount,bind,ro", host.stateDir]);
+    },
+    writable() {
+      mount(["-o", "remount,bind,rw", host.stateDir]);
+    },
+  };
+}
+
+function mount(args: string[]): void {
+  try {
+    execFileSync("mount", args, { stdio: "pipe" });
+  } catch (cause) {
+    throw new Error(`this test has to mount a file system: run it as root, or with CAP_SYS_ADMIN`, { cause });
+  }
+}

@@ -1,0 +1,341 @@
+import { createHash } from "node:crypto";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Logger, silentLogger } from "../../src/foundation/logger.ts";
+import { ReportedState } from "../../src/opamp/agent/reported-state.ts";
+import {
+  type AgentRemoteConfig,
+  AgentRemoteConfigSchema,
+  ConnectionSettingsOffersSchema,
+  type RemoteConfigStatus,
+  RemoteConfigStatusSchema,
+} from "../../src/opamp/messages.ts";
+import {
+  type BookContent,
+  ConfigurationBook,
+  emptyBook,
+} from "../../src/supervisor/change/configuration-book.ts";
+import { ConfigurationIntake } from "../../src/supervisor/change/configuration-intake.ts";
+import { Guard } from "../../src/supervisor/change/guard.ts";
+import { Journal, type JournalEntry } from "../../src/supervisor/change/journal.ts";
+import { restore } from "../../src/supervisor/change/restoration.ts";
+import { Road } from "../../src/supervisor/change/road.ts";
+import { type ConfigurationInputs, Snapshots } from "../../src/supervisor/change/snapshots.ts";
+import { WayBack } from "../../src/supervisor/change/way-back.ts";
+import type { LastResort, Merged, RemoteVerdict, Workshop } from "../../src/supervisor/change/workshop.ts";
+import { Collector, type Launch, type RunningRecord } from "../../src/supervisor/collector/collector.ts";
+import { Liveness } from "../../src/supervisor/collector/liveness.ts";
+import { RestartPolicy, type RestartSnapshot } from "../../src/supervisor/collector/restart-policy.ts";
+import { toRemoteConfigStatus } from "../../src/supervisor/report/remote-config-status.ts";
+import { Reporter } from "../../src/supervisor/report/reporter.ts";
+import { isHostFailure } from "../../src/supervisor/storage/state-directory.ts";
+import { behaviourOf, holdCollector, type LinkListener, type SimulatedText } from "./simulated-collectors.ts";
+import { DiskOfLife } from "./simulated-disk.ts";
+import { Life } from "./simulated-life.ts";
+import type { World } from "./world.ts";
+
+const applyTimeoutMs = 5_000;
+const livenessTimeoutMs = 30_000;
+const validateMs = 10;
+const validateTimeoutMs = 10_000;
+
+const fallbackInputs: ConfigurationInputs = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
+
+const keptFile = "last_recv_remote_config.dat";
+const keptTelemetryFile = "last_recv_own_telemetry_config.dat";
+
+/** The remote configuration that a reference supervisor would find. */
+export function keptRemote(files: ReadonlyMap<string, Uint8Array>): AgentRemoteConfig | undefined {
+  const data = files.get(keptFile);
+  return data && fromBinary(AgentRemoteConfigSchema, data);
+}
+
+/**
+ * One life of a supervisor in a {@link World}: the real road, book, guard, way back, intake, Collector and
+ * reporter, wired as `supervisor.ts` wires them. Only what touches files, processes and sockets is simulated.
+ */
+export class SimulatedSupervisor implements LinkListener {
+  readonly life: Life;
+  readonly collector: Collector;
+  readonly book: ConfigurationBook;
+  readonly road: Road;
+  readonly state: ReportedState;
+  readonly #world: World;
+  readonly #disk: DiskOfLife;
+  readonly #guard: Guard;
+  readonly #intake: ConfigurationIntake;
+  readonly #reporter: Reporter;
+  readonly #liveness: Liveness;
+  readonly #workshop: Workshop;
+  readonly #wayBack: WayBack;
+  #status: RemoteConfigStatus;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.life = new Life(world.clock, () => world.supervisorEnded(this));
+    const { clock } = this.life;
+    const logger: Logger = world.log ?? silentLogger;
+    this.#disk = new DiskOfLife(world.disk, this.life);
+    const disk = this.#disk;
+    this.#status = fromBinary(
+      RemoteConfigStatusSchema,
+      world.disk.files.get("persistent_state") ?? new Uint8Array(),
+    );
+    this.collector = new Collector({
+      clock,
+      logger,
+      log: { position: async () => 0, excerptSince: async () => "Error: as scripted" },
+      record: (running) => disk.saveJson("collector.json", running ?? null),
+      spawn: () =>
+        this.life.perform(() =>
+          holdCollector(world.host.start(), { life: this.life, adopted: false }),
+        ),
+    });
+    this.book = new ConfigurationBook(world.disk.json<BookContent>("book.json", emptyBook), (content) =>
+      disk.saveJson("book.json", content),
+    );
+    this.state = new ReportedState({ instanceUid: new Uint8Array(16).fill(1), capabilities: 0n });
+    const snapshots = new Snapshots(disk.folder("configurations/"));
+    this.#workshop = {
+      clock,
+      logger,
+      collector: this.collector,
+      book: this.book,
+      snapshots,
+      applyTimeoutMs,
+      mayReload: world.options.mayReload,
+      merge: (inputs, mark) => this.#merge(inputs, mark),
+      lastResorts: async (mark) => this.#lastResorts(mark),
+      validate: (id) => this.#validate(id),
+      install: (id) => disk.linkOver(snapshots.path(id), "effective.yaml"),
+      launch: (mark): Launch => ({ mark, executable: "otelcol", args: [], env: {} }),
+      saveKept: (inputs) => this.#saveKept(inputs),
+      reportRemote: (config, verdict) => this.#report(config.configHash, verdict),
+      provesLater: (mark, keep) => this.#guard.provesLater(mark, keep),
+      runningChanged: () => {
+        this.#guard.runningChanged();
+        this.#reporter.refresh();
+      },
+      mask: (text) => text,
+    };
+    this.#reporter = new Reporter({
+      state: this.state,
+      collector: this.collector,
+      book: this.book,
+      clock,
+      own: { identifying: {}, nonIdentifying: {} },
+      overrides: { identifying: {}, nonIdentifying: {} },
+      redactedText: async (id) => (await snapshots.load(id))?.text,
+      mask: (text) => text,
+    });
+    this.road = new Road({
+      journal: new Journal({ save: (entry) => disk.saveJson("journal.json", entry ?? null) }),
+      logger,
+      isHostFailure,
+    });
+    const wayBack = new WayBack(this.#workshop, world.newMark);
+    this.#intake = new ConfigurationIntake(this.#lastInputs(), {
+      workshop: this.#workshop,
+      road: this.road,
+      wayBack,
+      newMark: world.newMark,
+      readLocalFiles: async () => ({ ...world.localFiles }),
+      random: () => 0,
+    });
+    const policy = new RestartPolicy({ clock, maxExits: 4, windowMs: 60_000, random: () => 0 });
+    policy.restore(world.disk.json<RestartSnapshot>("crashes.json", { exits: [], attempt: 0 }));
+    this.#guard = new Guard({
+      workshop: this.#workshop,
+      road: this.road,
+      wayBack,
+      policy,
+      savePolicy: () => disk.saveJson("crashes.json", policy.snapshot()),
+      probationMs: 30_000,
+      correctVerdict: (hash, verdict) => this.#report(new Uint8Array(Buffer.from(hash, "hex")), verdict),
+    });
+    this.#liveness = new Liveness({ collector: this.collector, clock, timeoutMs: livenessTimeoutMs });
+    this.#wayBack = wayBack;
+  }
+
+  /** As `Supervisor.start` does it. */
+  async start(): Promise<void> {
+    const { disk, host } = this.#world;
+    this.#guard.start();
+    this.#liveness.start();
+    this.state.set("remoteConfigStatus", this.#status);
+    this.#reporter.start();
+    this.#world.connected(this);
+    const record = disk.json<RunningRecord | null>("collector.json", null) ?? undefined;
+    const recorded = host.alive.find(({ pid }) => pid === record?.process.pid);
+    const left = recorded ?? host.alive[0];
+    await restore({
+      workshop: this.#workshop,
+      road: this.road,
+      guard: this.#guard,
+      wayBack: this.#wayBack,
+      intake: this.#intake,
+      unfinished: disk.json<JournalEntry | null>("journal.json", null) ?? undefined,
+      found: left && {
+        process: holdCollector(left, { life: this.life, adopted: true }),
+        record: recorded === undefined ? undefined : record,
+      },
+      savedRemote: keptRemote(disk.files),
+    });
+  }
+
+  /** What the server sends. */
+  offer(config: AgentRemoteConfig): void {
+    void this.#intake.offerRemote(config);
+  }
+
+  offerOwnTelemetry(endpoint: string): void {
+    this.#intake.offerOwnTelemetry(
+      create(ConnectionSettingsOffersSchema, { ownMetrics: { destinationEndpoint: endpoint } }),
+    );
+  }
+
+  localFilesChanged(): void {
+    this.#intake.changeLocal("config_files changed");
+  }
+
+  /** As `Supervisor.#restartCollector` does it. */
+  restartCollector(): void {
+    this.road.urgent(async () => {
+      const { current } = this.book;
+      if (current === null || current.id === null) return;
+      await this.collector.run(this.#workshop.launch(current.id), false);
+    });
+  }
+
+  /** SIGTERM stops the Collector, SIGUSR2 leaves it to the next supervisor. */
+  async leave(how: "stop" | "hand-over"): Promise<void> {
+    this.#guard.stop();
+    this.#intake.stop();
+    const roadClosed = this.road.close();
+    if (how === "stop") await this.collector.close();
+    else this.collector.release();
+    await roadClosed;
+    this.#reporter.shuttingDown();
+    this.#liveness.stop();
+    this.life.end();
+  }
+
+  linked(linkId: number, mark: string): void {
+    if (!this.life.over) this.collector.linked(linkId, mark);
+  }
+
+  unlinked(linkId: number): void {
+    if (!this.life.over) this.collector.unlinked(linkId);
+  }
+
+  reported(linkId: number, report: Parameters<LinkListener["reported"]>[1]): void {
+    if (!this.life.over) this.collector.reported(linkId, report);
+  }
+
+  /** No pong came on the open link. */
+  unanswered(): void {
+    if (!this.life.over) this.#liveness.unanswered();
+  }
+
+  async #merge(inputs: ConfigurationInputs, mark: string): Promise<Merged> {
+    const remote = remoteBody(inputs.remote);
+    const parts: Omit<SimulatedText, "mark"> = {
+      remote: remote ?? null,
+      local: inputs.localFiles,
+      ownTelemetry: inputs.ownTelemetry?.ownMetrics?.destinationEndpoint ?? null,
+    };
+    if (remote === "malformed") throw new Error("remote configuration: not YAML");
+    this.#world.merged(mark, inputs.remote);
+    return toMerged(mark, parts);
+  }
+
+  #lastResorts(mark: string): LastResort[] {
+    const { fallback } = this.#world.options;
+    const empty = { remote: null, local: {}, ownTelemetry: null };
+    const bootstrap: LastResort = { role: "bootstrap", name: "(empty)", merged: toMerged(mark, empty) };
+    if (fallback === undefined) return [bootstrap];
+    const merged = toMerged(mark, { ...empty, local: { "fallback.yaml": fallback } });
+    return [{ role: "fallback", name: "fallback.yaml", merged }, bootstrap];
+  }
+
+  async #validate(id: string): ReturnType<Workshop["validate"]> {
+    if (this.#world.validateHangs) {
+      await this.life.sleep(validateTimeoutMs);
+      return { verdict: "undecided", reason: "the check took longer than 10 s" };
+    }
+    const data = this.#world.disk.files.get(`configurations/${id}.yaml`);
+    const behaviour = behaviourOf(JSON.parse(new TextDecoder().decode(data)) as SimulatedText);
+    await this.life.sleep(validateMs);
+    return behaviour === "refused" ? { verdict: "invalid", reason: "unknown component" } : { verdict: "valid" };
+  }
+
+  /** As `Supervisor.#saveKept` does it. */
+  async #saveKept(inputs: ConfigurationInputs): Promise<void> {
+    this.#intake.accept(inputs);
+    const { remote, ownTelemetry } = inputs;
+    if (remote !== undefined) await this.#disk.write(keptFile, toBinary(AgentRemoteConfigSchema, remote));
+    if (ownTelemetry !== undefined) {
+      const data = toBinary(ConnectionSettingsOffersSchema, ownTelemetry);
+      await this.#disk.write(keptTelemetryFile, data);
+    }
+  }
+
+  /** As `Supervisor.#reportRemote` does it. */
+  async #report(configHash: Uint8Array, verdict: RemoteVerdict): Promise<void> {
+    if (this.life.over) return;
+    const status = toRemoteConfigStatus({ configHash }, verdict);
+    this.state.set("remoteConfigStatus", status);
+    this.#world.reported(this, configHash, verdict);
+    if (verdict.t === "applying") return;
+    this.#status = status;
+    const data = toBinary(RemoteConfigStatusSchema, status);
+    await this.#disk.write("persistent_state", data).catch(() => undefined);
+    this.#reporter.refresh();
+  }
+
+  /** As `findLastInputs` of `supervisor-files.ts` does it. */
+  #lastInputs(): ConfigurationInputs {
+    const { disk } = this.#world;
+    const { current, wayBack } = disk.json<BookContent>("book.json", emptyBook);
+    for (const reference of [current, ...wayBack]) {
+      if (reference === null || reference.id === null || reference.role === "fallback") continue;
+      const inputs = readInputs(disk.files.get(`configurations/${reference.id}.json`));
+      if (inputs !== undefined) return inputs;
+    }
+    const telemetry = disk.files.get(keptTelemetryFile);
+    const ownTelemetry = telemetry && fromBinary(ConnectionSettingsOffersSchema, telemetry);
+    return { ...fallbackInputs, ownTelemetry };
+  }
+}
+
+/** The one entry of a simulated remote configuration. */
+export function remoteBody(remote: AgentRemoteConfig | undefined): string | undefined {
+  const entry = remote?.config?.configMap[""];
+  return entry && new TextDecoder().decode(entry.body);
+}
+
+function toMerged(mark: string, parts: Omit<SimulatedText, "mark">): Merged {
+  const text: SimulatedText = { mark, ...parts };
+  return {
+    text: JSON.stringify(text),
+    contentHash: createHash("sha256").update(JSON.stringify(parts)).digest("hex"),
+    violations: behaviourOf(parts) === "restricted" ? ["exporters.file is not allowed"] : [],
+  };
+}
+
+function readInputs(data: Uint8Array | undefined): ConfigurationInputs | undefined {
+  if (data === undefined) return undefined;
+  const file = JSON.parse(new TextDecoder().decode(data)) as {
+    remote: string | null;
+    own_telemetry: string | null;
+    local_files: Record<string, string>;
+  };
+  const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
+  return {
+    remote: file.remote === null ? undefined : fromBinary(AgentRemoteConfigSchema, bytes(file.remote)),
+    ownTelemetry:
+      file.own_telemetry === null
+        ? undefined
+        : fromBinary(ConnectionSettingsOffersSchema, bytes(file.own_telemetry)),
+    localFiles: file.local_files,
+  };
+}

@@ -37,7 +37,10 @@ async function makeProgram(program, entry, work) {
     // The loader calls the bundle as Node would call a module.
     banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
     footer: { js: "})" },
-    plugins: [referTo(lazy)],
+    // Half the text is layout, and V8 keeps the text in memory.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    plugins: [referTo(lazy), lateBuiltins],
   });
   const besides = await bundle(Object.fromEntries([...lazy].map(([name, file]) => [file, name])), work, {
     outExtension: { ".js": ".cjs" },
@@ -97,6 +100,32 @@ function referTo(lazy) {
     },
   };
 }
+
+/**
+ * Loads these parts of Node at their first use and not at the start: a supervisor without TLS and without
+ * compressed messages never needs them, and they cost 5 MB of memory.
+ */
+const lateBuiltins = {
+  name: "late-builtins",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^(node:)?(https|tls|zlib)$/ }, ({ path, namespace }) => {
+      if (namespace === "late") return { path, external: true };
+      return { path: path.replace(/^node:/, ""), namespace: "late" };
+    });
+    onLoad({ filter: /.*/, namespace: "late" }, ({ path }) => ({
+      contents: `
+        let loaded;
+        const load = () => (loaded ??= require("node:${path}"));
+        const late = new Proxy({}, {
+          get: (_target, name) => load()[name],
+          has: (_target, name) => name in load(),
+          // esbuild's import of a CommonJS module inherits from what this gives.
+          getPrototypeOf: () => late,
+        });
+        module.exports = late;`,
+    }));
+  },
+};
 
 /** The licence texts of the packages inside the bundles, which have to go where their code goes. */
 async function licenses(sources) {

@@ -5,6 +5,7 @@ import { describeError, errorCode } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
 import { ReportedState } from "../opamp/agent/reported-state.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
+import { RemoteConfigStatuses } from "../opamp/messages.ts";
 import { ConfigurationBook } from "./change/configuration-book.ts";
 import { ConfigurationIntake } from "./change/configuration-intake.ts";
 import { Guard } from "./change/guard.ts";
@@ -191,8 +192,12 @@ export class Supervisor {
       policy: this.#policy,
       savePolicy: () => files.crashes.save(this.#policy.snapshot()),
       probationMs: agent.probationMs,
-      correctVerdict: (hash, verdict) =>
-        this.#reportRemote(new Uint8Array(Buffer.from(hash, "hex")), verdict),
+      isReportedFailed: (hash) =>
+        this.#isReported(hash) &&
+        this.#state.get("remoteConfigStatus")?.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED,
+      correctVerdict: async (hash, verdict) => {
+        if (this.#isReported(hash)) await this.#reportRemote(new Uint8Array(Buffer.from(hash, "hex")), verdict);
+      },
     });
     this.#upstream = new Upstream(
       sessionSettings(settings),
@@ -367,7 +372,8 @@ export class Supervisor {
 
   async #saveKept(inputs: ConfigurationInputs): Promise<void> {
     this.#intake.accept(inputs);
-    if (inputs.remote !== undefined) await this.#files.saveRemote(inputs.remote);
+    // Going back to the reference must never run one that failed.
+    if (this.#settings.capabilities.acceptsRemoteConfig) await this.#files.saveRemote(inputs.remote);
     if (inputs.ownTelemetry !== undefined) await this.#files.saveOwnTelemetry(inputs.ownTelemetry);
   }
 
@@ -381,6 +387,12 @@ export class Supervisor {
       this.#deps.logger.error(fields, "cannot write down the status of the remote configuration");
     });
     this.#reporter.refresh();
+  }
+
+  /** Whether the status that the server sees is of this configuration. */
+  #isReported(hash: string): boolean {
+    const { lastRemoteConfigHash } = this.#state.get("remoteConfigStatus") ?? {};
+    return lastRemoteConfigHash !== undefined && Buffer.from(lastRemoteConfigHash).toString("hex") === hash;
   }
 
   #restartCollector(): void {

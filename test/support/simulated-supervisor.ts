@@ -7,6 +7,7 @@ import {
   AgentRemoteConfigSchema,
   ConnectionSettingsOffersSchema,
   type RemoteConfigStatus,
+  RemoteConfigStatuses,
   RemoteConfigStatusSchema,
 } from "../../src/opamp/messages.ts";
 import {
@@ -150,7 +151,11 @@ export class SimulatedSupervisor implements LinkListener {
       policy,
       savePolicy: () => disk.saveJson("crashes.json", policy.snapshot()),
       probationMs: 30_000,
-      correctVerdict: (hash, verdict) => this.#report(new Uint8Array(Buffer.from(hash, "hex")), verdict),
+      isReportedFailed: (hash) =>
+        this.#isReported(hash) && this.#status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED,
+      correctVerdict: async (hash, verdict) => {
+        if (this.#isReported(hash)) await this.#report(new Uint8Array(Buffer.from(hash, "hex")), verdict);
+      },
     });
     this.#liveness = new Liveness({ collector: this.collector, clock, timeoutMs: livenessTimeoutMs });
     this.#wayBack = wayBack;
@@ -272,7 +277,8 @@ export class SimulatedSupervisor implements LinkListener {
   async #saveKept(inputs: ConfigurationInputs): Promise<void> {
     this.#intake.accept(inputs);
     const { remote, ownTelemetry } = inputs;
-    if (remote !== undefined) await this.#disk.write(keptFile, toBinary(AgentRemoteConfigSchema, remote));
+    if (remote === undefined) await this.#disk.remove(keptFile);
+    else await this.#disk.write(keptFile, toBinary(AgentRemoteConfigSchema, remote));
     if (ownTelemetry !== undefined) {
       const data = toBinary(ConnectionSettingsOffersSchema, ownTelemetry);
       await this.#disk.write(keptTelemetryFile, data);
@@ -283,13 +289,17 @@ export class SimulatedSupervisor implements LinkListener {
   async #report(configHash: Uint8Array, verdict: RemoteVerdict): Promise<void> {
     if (this.life.over) return;
     const status = toRemoteConfigStatus({ configHash }, verdict);
+    this.#status = status;
     this.state.set("remoteConfigStatus", status);
     this.#world.reported(this, configHash, verdict);
     if (verdict.t === "applying") return;
-    this.#status = status;
     const data = toBinary(RemoteConfigStatusSchema, status);
     await this.#disk.write("persistent_state", data).catch(() => undefined);
     this.#reporter.refresh();
+  }
+
+  #isReported(hash: string): boolean {
+    return Buffer.from(this.#status.lastRemoteConfigHash).toString("hex") === hash;
   }
 
   /** As `findLastInputs` of `supervisor-files.ts` does it. */

@@ -20,7 +20,6 @@ import { callerHeaders, requestTimeoutMs, statusFailure } from "./http-request.t
 import type { Link, LinkEvents, LinkFailure, Transport } from "./link.ts";
 import type { AgentSessionSettings } from "./settings.ts";
 
-const compress = promisify(gzip);
 const compressAboveBytes = 1024;
 const contentType = "application/x-protobuf";
 
@@ -152,7 +151,7 @@ class HttpLink implements Link {
 
   async #respond(encoded: Uint8Array, signal: AbortSignal): Promise<IncomingMessage> {
     const zipped = encoded.length > compressAboveBytes;
-    const body = zipped ? await compress(encoded) : encoded;
+    const body = zipped ? await promisify(gzip)(encoded) : encoded;
     const headers = {
       ...callerHeaders(await abortable(this.#settings.headers(), signal)),
       "Content-Type": contentType,

@@ -4,8 +4,6 @@ import { gunzip } from "node:zlib";
 import { errorCode } from "../../foundation/errors.ts";
 import { MalformedMessageError } from "../malformed-message.ts";
 
-const gunzipAsync = promisify(gunzip);
-
 /** The body is over the limit, before or after it was unpacked (SH3). */
 export class BodyTooLargeError extends Error {
   override readonly name = "BodyTooLargeError";
@@ -25,7 +23,7 @@ export async function readBody(
   const packed = await collect(request, limit);
   if (encoding === "identity" || packed.length === 0) return packed;
   try {
-    return await gunzipAsync(packed, { maxOutputLength: limit });
+    return await promisify(gunzip)(packed, { maxOutputLength: limit });
   } catch (cause) {
     if (errorCode(cause) === "ERR_BUFFER_TOO_LARGE") throw tooLarge(limit);
     throw new MalformedMessageError("the body is not gzip, as its Content-Encoding says", { cause });

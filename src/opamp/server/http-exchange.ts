@@ -18,7 +18,6 @@ import { acceptsGzip, mediaType, requestEncoding } from "./http-headers.ts";
 import { refuse } from "./refuse.ts";
 import type { EndpointSettings } from "./settings.ts";
 
-const gzipAsync = promisify(gzip);
 const protobufMediaType = "application/x-protobuf";
 
 /** Below this gzip makes a message longer. Bytes. */
@@ -100,7 +99,7 @@ async function respond(
   const plain = bytes ?? encode(sent);
   const packed =
     plain.length >= gzipThreshold && acceptsGzip(request.headers["accept-encoding"]?.toString())
-      ? await gzipAsync(plain)
+      ? await promisify(gzip)(plain)
       : undefined;
   const body = packed ?? plain;
   response.writeHead(statusOf(sent), {

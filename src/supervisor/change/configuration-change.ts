@@ -137,7 +137,11 @@ export class ConfigurationChange implements Change {
   async reject(failure: Failure): Promise<void> {
     this.#done();
     await this.#fail(failure);
-    await this.#workshop.snapshots.keepOnly(this.#workshop.book.snapshotIds);
+    const { book, collector, snapshots } = this.#workshop;
+    // On a host that never ran anything there is nothing to leave alone.
+    const nothingRuns = book.current === null && collector.state.t === "stopped";
+    if (nothingRuns) await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
+    await snapshots.keepOnly(book.snapshotIds);
   }
 
   async revert(failure: Failure): Promise<void> {

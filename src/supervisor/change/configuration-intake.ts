@@ -151,6 +151,8 @@ export class ConfigurationIntake {
   #settled(offer: AgentRemoteConfig, failure: Failure | undefined): void {
     this.#notPending(offer);
     if (failure === undefined) this.#retryBackoff.reset();
+    // The first one that this host ever had: its own files are the next best thing.
+    else if (this.#deps.workshop.book.current === null) this.changeLocal("start");
     if (failure?.fault !== "host") return;
     this.#retry?.cancel();
     this.#retry = this.#deps.workshop.clock.setTimer(

@@ -19,7 +19,9 @@ interface GuardDeps {
   savePolicy(): Promise<void>;
   /** `agent.probation`, milliseconds. */
   probationMs: number;
-  /** Corrects the verdict on the remote configuration that runs, or ran. */
+  /** Whether the last status that was reported says that this hash failed. */
+  isReportedFailed(remoteHash: string): boolean;
+  /** Corrects the verdict on the remote configuration that runs, or ran, unless the status is of a newer one. */
   correctVerdict(
     remoteHash: string,
     verdict: { t: "applied" } | { t: "failed"; reason: string },
@@ -38,8 +40,8 @@ export class Guard {
   #probation: { mark: string; timer: Timer; killed: boolean } | undefined;
   #retry: Timer | undefined;
   #stop: () => void = () => undefined;
-  /** The verdict was corrected to FAILED for a crash loop, but there is nothing else to run. */
-  #doubted: string | undefined;
+  /** A slow starter that was given up waiting for, but not taken back. */
+  #late: string | undefined;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
@@ -77,21 +79,34 @@ export class Guard {
     if (makesDo && book.wayBack.length > 0) this.#retry = clock.setTimer(retryMs, () => this.#tryBetter());
   }
 
-  /** See {@link Workshop.provesLater}. */
+  /** See {@link Workshop.provesLater}. One that ends before it has proven itself makes room for what ran before. */
   provesLater(mark: string, keep: () => Promise<void>): void {
-    const { collector, clock } = this.#deps.workshop;
-    const watch = watchForProof(collector, { mark, clock, onKilled: () => undefined });
-    const stop = collector.observe((event) => {
-      // Another configuration was run: this one's time is over.
-      if (event.t === "state" && "launch" in event.state && event.state.launch.mark !== mark) {
-        stop();
-        watch.cancel();
-      }
-    });
-    void watch.within(24 * 60 * 60_000).then((proof) => {
+    const { workshop, road, wayBack } = this.#deps;
+    const { book, collector, clock, snapshots } = workshop;
+    this.#late = mark;
+    const finish = () => {
       stop();
-      if (proof.t === "proven") this.#deps.road.urgent(keep);
+      watch.cancel();
+      if (this.#late === mark) this.#late = undefined;
+    };
+    const end = (next: () => Promise<void>) =>
+      road.urgent(async () => {
+        if (this.#late !== mark) return;
+        finish();
+        await next();
+      });
+    const giveUp = async () => {
+      await wayBack.go("it ended before it was healthy", { orElse: "bootstrap" });
+      await snapshots.keepOnly(book.snapshotIds);
+    };
+    const watch = watchForProof(collector, { mark, clock, onKilled: () => end(giveUp) });
+    const stop = collector.observe((event) => {
+      if (event.t !== "state") return;
+      const { state } = event;
+      // Another configuration is run, or none: this one's time is over.
+      if ("launch" in state ? state.launch.mark !== mark : state.t === "stopping") finish();
     });
+    void watch.within(24 * 60 * 60_000).then((proof) => end(proof.t === "proven" ? keep : giveUp));
   }
 
   #onEvent(event: CollectorEvent): void {
@@ -103,7 +118,7 @@ export class Guard {
         this.#restart(event.launch, `it cannot be started: ${event.error.message}`, Promise.resolve(""));
         return;
       case "health": {
-        if (event.health.healthy) this.#onHealthy();
+        if (event.health.healthy) this.#onHealthy(event.mark);
         else this.#deps.policy.recordUnhealthy();
         const probation = this.#probation;
         const broken = findBrokenComponent(event.health);
@@ -122,6 +137,7 @@ export class Guard {
   #onExit({ exit, launch, excerpt, hung }: CollectorEvent & { t: "exited" }): void {
     const probation = this.#probation;
     const what = hung === undefined ? describeExit(exit) : `killed by us, because ${hung}`;
+    if (launch.mark === this.#late) return;
     if (probation?.mark !== launch.mark) {
       this.#restart(launch, what, excerpt);
       return;
@@ -157,12 +173,19 @@ export class Guard {
     workshop.collector.relaunchAfter(launch, delayMs, what);
   }
 
-  #onHealthy(): void {
-    this.#deps.policy.recordHealthy();
-    const hash = this.#doubted;
-    if (hash === undefined) return;
-    this.#doubted = undefined;
-    this.#deps.road.urgent(() => this.#deps.correctVerdict(hash, { t: "applied" }));
+  /** A verdict that a crash loop turned to FAILED is taken back once the same configuration runs after all. */
+  #onHealthy(mark: string): void {
+    const { workshop, policy, road, isReportedFailed, correctVerdict } = this.#deps;
+    policy.recordHealthy();
+    const { book } = workshop;
+    const { current } = book;
+    if (current?.id !== mark || current.role !== "desired" || book.currentIsQuarantined) return;
+    const hash = current.remoteHash;
+    if (hash === null || !isReportedFailed(hash)) return;
+    road.urgent(async () => {
+      const stillRuns = book.current?.id === mark && !book.currentIsQuarantined;
+      if (stillRuns && workshop.collector.state.t === "running") await correctVerdict(hash, { t: "applied" });
+    });
   }
 
   #endProbation(): void {
@@ -205,13 +228,15 @@ export class Guard {
     if (failed === null) return;
     const reported = failed.cause === "remote" && failed.role === "desired" ? failed.remoteHash : null;
     const elsewhere = book.wayBack.length > 0;
+    // The first configuration of a host that ran an empty Collector before, and is not to be worse off now.
+    const isFirst = !elsewhere && book.onProbation;
     const fields = {
       event: "config_update_failed",
       config_hash: failed.remoteHash ?? failed.contentHash,
       error: reason,
     };
     logger.error(fields, "the configuration that runs turned out bad");
-    if (elsewhere) {
+    if (elsewhere || isFirst) {
       // First on disk: a supervisor that dies now must not start this configuration again.
       await book.quarantine({ hash: faultHash(failed), reason, at: clock.now() }).catch((error: unknown) => {
         logger.error(
@@ -221,8 +246,10 @@ export class Guard {
       });
     }
     if (reported !== null) await this.#deps.correctVerdict(reported, { t: "failed", reason });
-    const outcome = await wayBack.go(reason, { orElse: "hold", skipCurrent: true });
-    if (outcome === "held" && reported !== null) this.#doubted = reported;
+    const inputs = isFirst && failed.id !== null ? (await workshop.snapshots.load(failed.id))?.inputs : undefined;
+    await wayBack.go(reason, { orElse: isFirst ? "bootstrap" : "hold", skipCurrent: true });
+    // Nothing was ever kept, as far as the next change and the reference's files are concerned.
+    if (inputs !== undefined) await workshop.saveKept({ ...inputs, remote: undefined, localFiles: {} });
     await workshop.snapshots.keepOnly(book.snapshotIds);
   }
 

@@ -1,6 +1,9 @@
+import { create } from "@bufbuild/protobuf";
 import { describeError } from "../../foundation/errors.ts";
+import { AgentRemoteConfigSchema } from "../../opamp/messages.ts";
 import type { Reference } from "./configuration-book.ts";
 import { type Proof, watchForProof } from "./proof.ts";
+import type { ConfigurationInputs } from "./snapshots.ts";
 import type { NewMark, Workshop } from "./workshop.ts";
 
 /** Longest wait for a configuration that is known to work; a loaded host may start slowly. */
@@ -39,8 +42,9 @@ export class WayBack {
       for (const reference of candidates) {
         if (!(await this.#returnTo(reference))) continue;
         if (reference !== book.current) {
+          const replaced = book.current;
           await this.#saved(() => book.goneBackTo(reference));
-          await this.#restoreKeptFiles(reference);
+          await this.#restoreKeptFiles(reference, replaced);
         }
         const config_hash = reference.remoteHash ?? reference.contentHash;
         const why = firstLine(this.#workshop.mask(reason));
@@ -128,9 +132,21 @@ export class WayBack {
     }
   }
 
-  async #restoreKeptFiles(reference: Reference): Promise<void> {
-    const snapshot = reference.id === null ? undefined : await this.#workshop.snapshots.load(reference.id);
-    if (snapshot !== undefined) await this.#saved(() => this.#workshop.saveKept(snapshot.inputs));
+  async #restoreKeptFiles(reference: Reference, replaced: Reference | null): Promise<void> {
+    const inputs = reference.id === null ? await this.#stopped(reference, replaced) : await this.#inputsOf(reference);
+    if (inputs !== undefined) await this.#saved(() => this.#workshop.saveKept(inputs));
+  }
+
+  async #inputsOf(reference: Reference | null): Promise<ConfigurationInputs | undefined> {
+    const snapshot = reference?.id == null ? undefined : await this.#workshop.snapshots.load(reference.id);
+    return snapshot?.inputs;
+  }
+
+  /** The order to stop has no snapshot; its hash is all that there is to it. */
+  async #stopped({ remoteHash }: Reference, replaced: Reference | null): Promise<ConfigurationInputs> {
+    const { ownTelemetry, localFiles = {} } = (await this.#inputsOf(replaced)) ?? {};
+    const configHash = new Uint8Array(Buffer.from(remoteHash ?? "", "hex"));
+    return { ownTelemetry, localFiles, remote: create(AgentRemoteConfigSchema, { configHash, config: {} }) };
   }
 
   async #saved(write: () => Promise<void>): Promise<void> {

@@ -50,7 +50,10 @@ export interface Workshop {
   /** Puts a snapshot where the Collector reads it, atomically and without writing its content again. */
   install(id: string): Promise<void>;
   launch(mark: string): Launch;
-  /** Takes over what was kept or gone back to, also into the files that the reference supervisor reads. */
+  /**
+   * Takes over what was kept or gone back to, also into the files that the reference supervisor reads; without
+   * a remote configuration it is to find none there.
+   */
   saveKept(inputs: ConfigurationInputs): Promise<void>;
   /** Tells the server, and the disk, what became of a remote configuration. */
   reportRemote(config: AgentRemoteConfig, verdict: RemoteVerdict): Promise<void>;

@@ -100,7 +100,8 @@ export class SupervisorFiles {
     return this.#savePersistent({ ...this.#persistent, remoteConfigStatus });
   }
 
-  saveRemote(remote: AgentRemoteConfig): Promise<void> {
+  saveRemote(remote: AgentRemoteConfig | undefined): Promise<void> {
+    if (remote === undefined) return this.#directory.remove(remoteConfigFile);
     return saveMessage(this.#directory, remoteConfigFile, AgentRemoteConfigSchema, remote);
   }
 

@@ -78,63 +78,63 @@ describe.each(deaths)("a supervisor $death as soon as its journal said", ({ with
   });
 });
 
-describe.each(deaths)("a supervisor $death after each file that it replaces", ({ withCollector }) => {
-  /** Offers a configuration again and again, and lets the supervisor die one file later each time. */
-  const enumerate = async (
-    host: SupervisorHost,
-    make: (n: number) => AgentRemoteConfig | Promise<AgentRemoteConfig>,
-    check: (config: AgentRemoteConfig, n: number) => Promise<void>,
-  ): Promise<number> => {
-    for (let n = 1; ; n += 1) {
-      const supervisor = await startBefore(host, { write: n, signal: "SIGKILL" });
-      const config = await make(n);
-      const from = host.server.mark;
-      offerAsAServer(host, config);
-      const whole = host.server
-        .verdict(config, from)
-        .then(() => eventually("all is settled", async () => (await host.readState("journal.json")) === "null\n" && !(await isOnProbation(host)), 20_000))
-        .then(() => "whole" as const, () => "broken" as const);
-      const outcome = await Promise.race([whole, supervisor.exited.then(() => "killed")]);
-      if (outcome === "killed") {
-        if (withCollector) await killCollectors(host);
-        await startFaulty(host);
-        try {
-          await check(config, n);
-        } catch (cause) {
-          throw new Error(`killed after file ${n}`, { cause });
-        }
-      }
-      await host.group.stop();
-      if (outcome !== "killed") {
-        expect(outcome).toBe("whole");
-        return n;
-      }
-    }
-  };
+interface Enumeration {
+  agent: Record<string, unknown>;
+  make(host: SupervisorHost): AgentRemoteConfig | Promise<AgentRemoteConfig>;
+  /** What it must come to, and which configuration runs then. */
+  status: "APPLIED" | "FAILED";
+  runs: string;
+}
 
-  it("applies a good change in the end", { timeout: 120_000 }, async () => {
+/** Offers a configuration to one host after the other, and has each supervisor die one file later. */
+async function dieLaterAndLater(withCollector: boolean, { agent, make, status, runs }: Enumeration): Promise<number> {
+  for (let write = 1; ; write += 1) {
     const host = await supervisorHost({ agent });
-    const files = await enumerate(host, (n) => named(host, `after-${n}`), async (config, n) => {
-      await host.server.until("APPLIED", () => lastStatusOf(host, config) === "APPLIED");
-      await expectRuns(host, `after-${n}`);
-    });
+    const supervisor = await startBefore(host, { write, signal: "SIGKILL" });
+    const config = await make(host);
+    offerAsAServer(host, config);
+    const settled = async () => {
+      await host.server.verdict(config);
+      await eventually("all is settled", async () => {
+        const idle = (await host.readState("journal.json")) === "null\n" && !(await isOnProbation(host));
+        return idle && lastStatusOf(host, config) === status;
+      });
+      return "settled";
+    };
+    const outcome = await Promise.race([settled(), supervisor.exited.then(() => "killed")]);
+    if (outcome === "settled") return write;
+    if (withCollector) await killCollectors(host);
+    await startFaulty(host);
+    try {
+      await host.server.until(status, () => lastStatusOf(host, config) === status);
+      await expectRuns(host, runs);
+    } catch (cause) {
+      const error = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`killed after file ${write}: ${error}\n${host.logLines.map((line) => JSON.stringify(line)).join("\n")}`, { cause });
+    }
+    await host.group.stop();
+  }
+}
+
+describe.each(deaths)("a supervisor $death after each file that it replaces", ({ withCollector }) => {
+  it("applies a good change in the end", { timeout: 120_000 }, async () => {
+    const good = (host: SupervisorHost) => named(host, "after");
+    const files = await dieLaterAndLater(withCollector, { agent, make: good, status: "APPLIED", runs: "after" });
     expect(files).toBeGreaterThan(8);
   });
 
   it("takes back a bad change in the end", { timeout: 120_000 }, async () => {
-    const host = await supervisorHost({ agent });
-    const files = await enumerate(host, (n) => portTaken(host, `after-${n}`), async (config) => {
-      await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
-      await expectRuns(host, "before");
-    });
+    const bad = (host: SupervisorHost) => portTaken(host, "after");
+    const files = await dieLaterAndLater(withCollector, { agent, make: bad, status: "FAILED", runs: "before" });
     expect(files).toBeGreaterThan(8);
   });
 
   it("takes back a change that dies on its probation in the end", { timeout: 120_000 }, async () => {
-    const host = await supervisorHost({ agent: { ...agent, probation: "3s" } });
-    const files = await enumerate(host, () => dying(host, 300), async (config) => {
-      await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
-      await expectRuns(host, "before");
+    const files = await dieLaterAndLater(withCollector, {
+      agent,
+      make: (host) => dying(host, 300),
+      status: "FAILED",
+      runs: "before",
     });
     expect(files).toBeGreaterThan(8);
   });

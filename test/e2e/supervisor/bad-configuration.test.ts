@@ -23,7 +23,7 @@ interface BadConfiguration {
   untouched: boolean;
   /** Part of the Collector's own reason. */
   reason: RegExp;
-  make(host: SupervisorHost): Promise<AgentRemoteConfig> | AgentRemoteConfig;
+  make: (host: SupervisorHost) => Promise<AgentRemoteConfig> | AgentRemoteConfig;
 }
 
 const badConfigurations: BadConfiguration[] = [
@@ -85,22 +85,19 @@ describe.each(reloadModes)("a bad configuration, mode %s", (_mode, agent) => {
       if (!untouched) await supervisor.waitFor("reverted");
       await host.server.until(
         "healthy on the former configuration",
-        () => host.server.state?.health?.healthy,
+        () => host.server.state?.health?.healthy && host.server.effectiveText === effective,
       );
 
       await sender.accepted();
       const { accepted, refused } = await sender.stop();
       await host.sink.waitFor(accepted);
-      expect(host.server.effectiveText).toBe(effective);
       expect(await host.readState("last_recv_remote_config.dat")).toBe(saved);
       expect(await host.collectors()).toEqual([host.collectorPid()]);
-      if (untouched) {
-        expect(refused).toEqual([]);
-        expect(host.collectorPid()).toBe(pid);
-        expect(
-          host.server.received.slice(from).filter(({ message }) => message.health?.healthy === false),
-        ).toEqual([]);
-      }
+      const unhealthy = host.server.received
+        .slice(from)
+        .filter(({ message }) => message.health?.healthy === false);
+      const nothing = { refused: [], unhealthy: [], pid };
+      expect(untouched ? { refused, unhealthy, pid: host.collectorPid() } : nothing).toEqual(nothing);
       const line = await supervisor.waitFor("config_update_failed");
       expect(line).toMatchObject({
         level: "error",
@@ -209,6 +206,29 @@ describe("a bad first configuration", () => {
       ({ healthy, status }) => !healthy && status === "bootstrap: StatusOK",
     );
     expect(await host.collectors()).toEqual([host.collectorPid()]);
+    await host.apply(host.remotePipeline());
+    await host.expectDataFlows();
+  });
+
+  it("that the reference saved leaves the host to its own files", async () => {
+    const host = await supervisorHost({ configFiles: { "local.yaml": "" } });
+    host.writeConfigFile("local.yaml", host.pipeline());
+    const bad = remoteConfig({ "": { exporters: { doesntexist: {} } } });
+    await host.saveRemote(bad);
+    await host.start();
+    expect((await host.server.verdict(bad)).status).toBe(failed);
+    await host.server.reported("health", ({ healthy, status }) => healthy && status === "StatusOK");
+    await host.expectDataFlows();
+    expect(host.server.statusesOf(bad)).toEqual(["APPLYING", "FAILED"]);
+  });
+
+  it("of a local file leaves the empty Collector, and the server can help", async () => {
+    const host = await supervisorHost({ configFiles: { "local.yaml": { exporters: { doesntexist: {} } } } });
+    const supervisor = await host.start();
+    await supervisor.waitFor("config_update_failed");
+    await host.server.reported("health", ({ status }) => status === "bootstrap: StatusOK");
+    expect(await host.collectors()).toEqual([host.collectorPid()]);
+    host.writeConfigFile("local.yaml", { exporters: { debug: {} } });
     await host.apply(host.remotePipeline());
     await host.expectDataFlows();
   });

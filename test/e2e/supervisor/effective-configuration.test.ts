@@ -5,6 +5,9 @@ import { supervisorHost } from "../../support/supervisor-host.ts";
 const headerSecret = "s3cret-of-a-header";
 const envSecret = "s3cret-of-the-environment";
 
+/** As a Collector's configuration names a variable. */
+const fromEnvironment = "$" + "{env:BACKEND_SECRET}";
+
 /** Exporters of a host that knows how to reach a backend; none of it is anybody else's business. */
 function withSecrets(pipeline: ReturnType<Awaited<ReturnType<typeof supervisorHost>>["pipeline"]>) {
   return {
@@ -12,7 +15,7 @@ function withSecrets(pipeline: ReturnType<Awaited<ReturnType<typeof supervisorHo
     exporters: {
       otlphttp: {
         ...pipeline.exporters.otlphttp,
-        headers: { authorization: headerSecret, "x-team": "${env:BACKEND_SECRET}" },
+        headers: { authorization: headerSecret, "x-team": fromEnvironment },
       },
     },
   };
@@ -65,7 +68,7 @@ describe("the effective configuration", () => {
     const host = await supervisorHost(secretive);
     host.writeConfigFile("local.yaml", withSecrets(host.pipeline()));
     await host.startHealthy();
-    const remote = host.pipeline({ extensions: { health_check: { endpoint: "${env:BACKEND_SECRET}" } } });
+    const remote = host.pipeline({ extensions: { health_check: { endpoint: fromEnvironment } } });
     const bad = host.server.offer(remoteConfig({ "": remote }));
     const { errorMessage } = await host.server.verdict(bad);
     expect(errorMessage).toContain("health_check");

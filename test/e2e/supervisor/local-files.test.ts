@@ -73,7 +73,8 @@ describe("a local file that was broken", () => {
     const supervisor = await host.startHealthy();
     host.writeConfigFile("local.yaml", { ...host.pipeline(), exporters: { doesntexist: {} } });
     await supervisor.waitFor("config_update_failed");
-    await host.apply(host.remotePipeline({ statements: [rule("remote")] }));
+    const remote = await host.apply(host.remotePipeline({ statements: [rule("remote")] }));
+    expect(host.server.statusesOf(remote)).toEqual(["APPLYING", "APPLIED"]);
     await host.expectDataFlows();
   });
 

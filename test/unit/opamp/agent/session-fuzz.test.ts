@@ -49,7 +49,7 @@ describe.each(["ws", "http"] as const)("a session over %s and a hostile server",
 
   it("AH8 AW4 does not inflate a bomb", async () => {
     const server = await startServer({ deflate: true });
-    const fixture = makeSession(server.url(transport), { maxMessageBytes: 1024 * 1024 });
+    const fixture = makeSession(server.url(transport), { settings: { maxMessageBytes: 1024 * 1024 } });
     const bomb = 64 * 1024 * 1024;
     const before = process.memoryUsage().rss;
     server.reply = () =>

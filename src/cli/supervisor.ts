@@ -137,6 +137,16 @@ async function run(
   const logger = createLogger({ component: "opamp-agent", ...options });
   for (const warning of warnings) logger.warn({ event: "settings_warning" }, warning);
   const signal = nextSignal();
+  // One that comes while starting has nothing to read again.
+  let reloadLocalFiles = () => undefined as void;
+  process.on("SIGHUP", () => reloadLocalFiles());
+  process.on("unhandledRejection", (error) => {
+    // To end would be to leave the Collector without anybody to look after it.
+    logger.error(
+      { event: "internal_error", error: describeError(error) },
+      "something failed that should not",
+    );
+  });
   try {
     const supervisor = await startSupervisor(settings, {
       clock: systemClock,
@@ -146,7 +156,7 @@ async function run(
         : silentLogger,
       secrets,
     });
-    process.on("SIGHUP", () => supervisor.reloadLocalFiles());
+    reloadLocalFiles = () => supervisor.reloadLocalFiles();
     const received = await signal;
     logger.info(
       { event: "stopping", signal: received },

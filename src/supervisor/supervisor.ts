@@ -26,6 +26,7 @@ import { LocalLink } from "./collector/local-link.ts";
 import { spawnCollector } from "./collector/process.ts";
 import { RestartPolicy } from "./collector/restart-policy.ts";
 import { readLocalFiles } from "./configuration/compose.ts";
+import { ConfigurationError } from "./configuration/configuration-error.ts";
 import { localFilePaths } from "./configuration/order.ts";
 import { redact } from "./configuration/redact.ts";
 import { readYaml } from "./configuration/yaml-reader.ts";
@@ -39,7 +40,6 @@ import { agentCapabilities } from "./report/capabilities.ts";
 import { toRemoteConfigStatus } from "./report/remote-config-status.ts";
 import { Reporter } from "./report/reporter.ts";
 import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
-import { isHostFailure } from "./storage/state-directory.ts";
 import { openSupervisorFiles, type SupervisorFiles } from "./storage/supervisor-files.ts";
 
 export interface SupervisorDeps {
@@ -122,7 +122,9 @@ export class Supervisor {
     });
     this.#linkPort = agent.opampServerPort || files.link.value.port;
     this.#link = this.#makeLink(this.#linkPort);
-    this.#book = new ConfigurationBook(files.book.value, (content) => files.book.save(content));
+    this.#book = new ConfigurationBook(files.book.value, (content) =>
+      this.#saved("configuration_book.json", files.book.save(content)),
+    );
     this.#state = new ReportedState({
       instanceUid: files.instanceUid,
       capabilities: agentCapabilities(settings),
@@ -152,6 +154,7 @@ export class Supervisor {
       saveKept: (inputs) => this.#saveKept(inputs),
       reportRemote: (config, verdict) => this.#reportRemote(config.configHash, verdict),
       provesLater: (mark, keep) => this.#guard.provesLater(mark, keep),
+      labelChanged: () => this.#reporter.refresh(),
       runningChanged: () => {
         this.#guard.runningChanged();
         this.#reporter.refresh();
@@ -165,7 +168,7 @@ export class Supervisor {
       own: this.#describeSelf(),
       overrides: agent.description,
       redactedText: async (id) => {
-        const snapshot = await files.snapshots.load(id);
+        const snapshot = await files.snapshots.load(id).catch(() => undefined);
         return snapshot && writeYaml(redact(readYaml(snapshot.text)));
       },
       mask: (text) => this.#workshop.mask(text),
@@ -173,7 +176,7 @@ export class Supervisor {
     this.#road = new Road({
       journal: new Journal({ save: (entry) => files.saveJournal(entry) }),
       logger,
-      isHostFailure,
+      isOwnFault: (error) => error instanceof ConfigurationError,
     });
     this.#wayBack = new WayBack(this.#workshop, newMark);
     this.#intake = new ConfigurationIntake(files.lastInputs, {
@@ -196,7 +199,8 @@ export class Supervisor {
         this.#isReported(hash) &&
         this.#state.get("remoteConfigStatus")?.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED,
       correctVerdict: async (hash, verdict) => {
-        if (this.#isReported(hash)) await this.#reportRemote(new Uint8Array(Buffer.from(hash, "hex")), verdict);
+        if (this.#isReported(hash))
+          await this.#reportRemote(new Uint8Array(Buffer.from(hash, "hex")), verdict);
       },
     });
     this.#upstream = new Upstream(
@@ -215,6 +219,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const { clock, logger, collectorLogger } = this.#deps;
     const { agent, healthcheck } = this.#settings;
+    const { unfinished } = this.#files;
     if (healthcheck.endpoint !== undefined) {
       const health = await serveHealth(healthcheck.endpoint, {
         supervisorWorks: () => this.#ended === undefined,
@@ -227,6 +232,8 @@ export class Supervisor {
     this.#guard.start();
     this.#watchLiveness();
     this.#state.set("remoteConfigStatus", this.#files.remoteConfigStatus);
+    this.#road.pause();
+    await this.#settleStatus();
     this.#reporter.start();
     this.#upstream.start();
     const found = await findLeftCollector(
@@ -240,7 +247,8 @@ export class Supervisor {
       guard: this.#guard,
       wayBack: this.#wayBack,
       intake: this.#intake,
-      unfinished: this.#files.unfinished,
+      unfinished,
+      forgetUnfinished: () => this.#saved("the journal", this.#files.saveJournal(undefined)),
       found,
       savedRemote: this.#settings.capabilities.acceptsRemoteConfig ? this.#files.savedRemote : undefined,
     });
@@ -269,7 +277,7 @@ export class Supervisor {
 
   /** The same, but leaves the Collector running for the next supervisor to adopt. */
   handOver(): Promise<void> {
-    this.#ended ??= this.#end(async () => this.#collector.release());
+    this.#ended ??= this.#end(() => this.#collector.release());
     return this.#ended;
   }
 
@@ -290,7 +298,10 @@ export class Supervisor {
     const { clock, logger } = this.#deps;
     // A disk that cannot be written must not keep the Collector from running.
     const logFd = await this.#log.openForAppend().catch((error: unknown) => {
-      logger.error({ event: "agent_log_unusable", error: describeError(error) }, "the Collector runs without a log");
+      logger.error(
+        { event: "agent_log_unusable", error: describeError(error) },
+        "the Collector runs without a log",
+      );
       return "ignore" as const;
     });
     try {
@@ -330,7 +341,9 @@ export class Supervisor {
       this.#linkPort = await this.#link.listen();
     }
     const { token, port } = this.#files.link.value;
-    if (port !== this.#linkPort) await this.#files.link.save({ token, port: this.#linkPort });
+    if (port !== this.#linkPort) {
+      await this.#saved("the port of the local link", this.#files.link.save({ token, port: this.#linkPort }));
+    }
   }
 
   #watchLiveness(): void {
@@ -373,8 +386,38 @@ export class Supervisor {
   async #saveKept(inputs: ConfigurationInputs): Promise<void> {
     this.#intake.accept(inputs);
     // Going back to the reference must never run one that failed.
-    if (this.#settings.capabilities.acceptsRemoteConfig) await this.#files.saveRemote(inputs.remote);
-    if (inputs.ownTelemetry !== undefined) await this.#files.saveOwnTelemetry(inputs.ownTelemetry);
+    if (this.#settings.capabilities.acceptsRemoteConfig) {
+      await this.#saved("the remote configuration", this.#files.saveRemote(inputs.remote));
+    }
+    if (inputs.ownTelemetry !== undefined) {
+      await this.#saved("the own telemetry settings", this.#files.saveOwnTelemetry(inputs.ownTelemetry));
+    }
+  }
+
+  /** A verdict that its supervisor did not live to tell, or that the reference left open, is told now. */
+  async #settleStatus(): Promise<void> {
+    const { status, lastRemoteConfigHash } = this.#files.remoteConfigStatus;
+    const { RemoteConfigStatuses_APPLYING: applying, RemoteConfigStatuses_FAILED: failed } =
+      RemoteConfigStatuses;
+    const hash = Buffer.from(lastRemoteConfigHash).toString("hex");
+    const refused = this.#book.quarantineOf(hash);
+    const { current } = this.#book;
+    if (refused !== undefined && status !== failed) {
+      await this.#reportRemote(lastRemoteConfigHash, { t: "failed", reason: refused.reason });
+    } else if (status === applying && current?.remoteHash === hash && current.role === "desired") {
+      await this.#reportRemote(lastRemoteConfigHash, { t: "applied" });
+    } else if (status === applying) {
+      const reason = "the supervisor ended while this configuration was being applied";
+      await this.#reportRemote(lastRemoteConfigHash, { t: "failed", reason });
+    }
+  }
+
+  /** What counts in this process counts even when the disk cannot be written. */
+  async #saved(what: string, saving: Promise<void>): Promise<void> {
+    await saving.catch((error: unknown) => {
+      const fields = { event: "state_not_saved", what, error: describeError(error) };
+      this.#deps.logger.error(fields, `cannot write down ${what}`);
+    });
   }
 
   async #reportRemote(configHash: Uint8Array, verdict: RemoteVerdict): Promise<void> {
@@ -407,7 +450,17 @@ export class Supervisor {
         return;
       }
       const began = clock.monotonic();
-      await this.#collector.run(this.#workshop.launch(current.id), false);
+      const launch = this.#workshop.launch(current.id);
+      try {
+        await this.#collector.run(launch, false);
+      } catch (error) {
+        logger.error(
+          { event: "restart_failed", error: describeError(error) },
+          "the Collector cannot be started",
+        );
+        this.#collector.relaunchAfter(launch, 1_000, describeError(error));
+        return;
+      }
       const duration_ms = Math.round(clock.monotonic() - began);
       logger.info(
         { event: "collector_restarted", reason: "command of the server", duration_ms },
@@ -417,7 +470,7 @@ export class Supervisor {
   }
 
   async #adoptInstanceUid(uid: Uint8Array): Promise<void> {
-    await this.#files.saveInstanceUid(uid);
+    await this.#saved("the instance UID", this.#files.saveInstanceUid(uid));
     this.#reporter.identified(this.#describeSelf());
     this.#intake.changeLocal("new instance UID");
   }

@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
-import type { Step } from "../../src/supervisor/change/change.ts";
 import type { AgentRemoteConfig } from "../../src/opamp/messages.ts";
+import type { Step } from "../../src/supervisor/change/change.ts";
 import { collectorBinary } from "./collector.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
@@ -26,18 +26,30 @@ export type Fault =
   | { write: number; signal: NodeJS.Signals };
 
 /**
- * Starts a supervisor that gets a signal at `fault`. The environment is the same for every fault, so that a
- * supervisor adopts the Collector of another.
+ * Starts a supervisor that gets a signal where {@link setFault} says. The environment is always the same, so
+ * that one supervisor adopts the Collector of another.
  */
-export function startFaulty(host: SupervisorHost, fault?: Fault): Promise<LaunchedProcess> {
-  const file = join(host.dir, "fault.json");
-  writeFileSync(file, JSON.stringify(fault ?? {}));
-  return host.start({ NODE_OPTIONS: `--require=${preload}`, OPAMP_TEST_FAULT: file });
+export function startFaulty(host: SupervisorHost): Promise<LaunchedProcess> {
+  return host.start({ NODE_OPTIONS: `--require=${preload}`, OPAMP_TEST_FAULT: faultFile(host) });
 }
+
+/** Of the supervisors started by {@link startFaulty}, from now on. */
+export function setFault(host: SupervisorHost, fault: Fault): void {
+  writeFileSync(faultFile(host), JSON.stringify(fault));
+}
+
+export function clearFault(host: SupervisorHost): void {
+  rmSync(faultFile(host));
+}
+
+const faultFile = (host: SupervisorHost) => join(host.dir, "fault.json");
 
 /** A pipeline that tells from others: the effective configuration has `name` in it. */
 export function named(host: SupervisorHost, name: string, options: PipelineOptions = {}): AgentRemoteConfig {
-  return host.remotePipeline({ ...options, telemetry: { resource: { generation: name }, ...options.telemetry } });
+  return host.remotePipeline({
+    ...options,
+    telemetry: { resource: { generation: name }, ...options.telemetry },
+  });
 }
 
 /**
@@ -102,20 +114,14 @@ export async function portTaken(host: SupervisorHost, name: string): Promise<Age
   return named(host, name, { port });
 }
 
-/**
- * Has the Collector run the configuration "before", kept and past its probation, under a supervisor that will
- * get a signal at `fault`.
- */
+/** Has the Collector run the configuration "before", and the supervisor get a signal at `fault` from then on. */
 export async function startBefore(host: SupervisorHost, fault: Fault): Promise<LaunchedProcess> {
-  const first = await startFaulty(host);
+  const supervisor = await startFaulty(host);
   await host.server.reported("health", ({ healthy }) => healthy);
   await host.apply(named(host, "before"));
-  await eventually("the probation is over", async () => !(await isOnProbation(host)));
-  await first.kill("SIGUSR2");
-  const from = host.server.mark;
-  const faulty = await startFaulty(host, fault);
-  await host.server.reported("health", ({ healthy }) => healthy, from);
-  return faulty;
+  await host.server.until("healthy", () => host.server.state?.health?.healthy);
+  setFault(host, fault);
+  return supervisor;
 }
 
 /** Kills every Collector of the host, as a machine does that is switched off. */
@@ -141,7 +147,8 @@ export function lastStatusOf(host: SupervisorHost, config: AgentRemoteConfig): s
 }
 
 export async function isOnProbation(host: SupervisorHost): Promise<boolean> {
-  return (JSON.parse(await host.readState("configuration_book.json")) as { onProbation: boolean }).onProbation;
+  return (JSON.parse(await host.readState("configuration_book.json")) as { onProbation: boolean })
+    .onProbation;
 }
 
 /** A script that stands in for the Collector; `$COLLECTOR` is the real one. Give `exec` what should run. */
@@ -163,7 +170,9 @@ export function theOneCollector(host: SupervisorHost): Promise<number> {
 
 /** Waits until the server sees that `name` runs, and that data flows, through exactly one Collector. */
 export async function expectRuns(host: SupervisorHost, name: string): Promise<void> {
-  await host.server.until(`${name} is effective`, () => host.server.effectiveText.includes(`generation: ${name}`));
+  await host.server.until(`${name} is effective`, () =>
+    host.server.effectiveText.includes(`generation: ${name}`),
+  );
   await host.server.until("healthy", () => host.server.state?.health?.healthy === true);
   await theOneCollector(host);
   await host.expectDataFlows();
@@ -181,7 +190,10 @@ export function refusals({ refused }: SendReport): number {
 }
 
 /** Mounts a small file system over the state directory until the test ends. Needs root. */
-export function mountSmallState(host: SupervisorHost, size = "1m"): { fill(): void; empty(): void; readOnly(): void; writable(): void } {
+export function mountSmallState(
+  host: SupervisorHost,
+  size = "1m",
+): { fill(): void; empty(): void; readOnly(): void; writable(): void } {
   mount(["-t", "tmpfs", "-o", `size=${size},mode=0700`, "tmpfs", host.stateDir]);
   let mounts = 1;
   onTestFinished(async () => {

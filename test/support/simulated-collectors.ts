@@ -48,7 +48,7 @@ export class SimulatedHost {
   /** Another process has the port that every configuration but the empty one wants. */
   portTaken = false;
   listener: LinkListener | undefined;
-  readonly #readConfig: () => string | undefined;
+  readonly #readConfig: (path: string) => string | undefined;
   readonly #onRead: (text: SimulatedText) => void;
   readonly #onViolation: (text: string) => void;
   readonly #onHealthy: (text: SimulatedText) => void;
@@ -56,7 +56,7 @@ export class SimulatedHost {
 
   constructor(options: {
     clock: Clock;
-    readConfig(): string | undefined;
+    readConfig(path: string): string | undefined;
     onRead(text: SimulatedText): void;
     onHealthy(text: SimulatedText): void;
     onViolation(text: string): void;
@@ -72,16 +72,16 @@ export class SimulatedHost {
     return this.collectors.filter(({ alive }) => alive);
   }
 
-  start(): SimulatedCollector {
+  start(configPath: string): SimulatedCollector {
     if (this.alive.length > 0) this.#onViolation("a second Collector was started beside a living one");
-    const collector = new SimulatedCollector(this, 1_000 + this.collectors.length);
+    const collector = new SimulatedCollector(this, 1_000 + this.collectors.length, configPath);
     this.collectors.push(collector);
     return collector;
   }
 
   /** What the Collector finds where its configuration is. */
-  read(): SimulatedText | undefined {
-    const data = this.#readConfig();
+  read(configPath: string): SimulatedText | undefined {
+    const data = this.#readConfig(configPath);
     if (data === undefined) return undefined;
     const text = JSON.parse(data) as SimulatedText;
     this.#onRead(text);
@@ -110,14 +110,16 @@ export class SimulatedCollector {
   text: SimulatedText | undefined;
   health: ComponentHealth | undefined;
   readonly #host: SimulatedHost;
+  readonly #configPath: string;
   readonly #watchers = new Set<() => void>();
   #started = false;
   #link: OpenLink | undefined;
   #effectiveConfig: EffectiveConfig | undefined;
   end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
-  constructor(host: SimulatedHost, pid: number) {
+  constructor(host: SimulatedHost, pid: number, configPath: string) {
     this.#host = host;
+    this.#configPath = configPath;
     this.pid = pid;
     this.#load();
   }
@@ -166,7 +168,7 @@ export class SimulatedCollector {
     this.health = undefined;
     this.#effectiveConfig = undefined;
     this.#at(timing.read, () => {
-      this.text = this.#host.read();
+      this.text = this.#host.read(this.#configPath);
       if (this.text === undefined) this.#fail();
       else this.#run(this.#behaviour());
     });
@@ -201,10 +203,14 @@ export class SimulatedCollector {
     if (kind === "dies-after") this.#at(delay, () => this.#fail());
     if (kind === "segfaults-after") this.#at(delay, () => this.#exit({ code: null, signal: "SIGSEGV" }));
     if (kind === "breaks-after") {
-      this.#at(delay, () => this.#say({ healthy: false, status: "StatusPermanentError" }, "receivers:filelog"));
+      this.#at(delay, () =>
+        this.#say({ healthy: false, status: "StatusPermanentError" }, "receivers:filelog"),
+      );
     }
     if (kind === "recovers") {
-      this.#at(1_000, () => this.#say({ healthy: false, status: "StatusRecoverableError" }, "exporters:otlp"));
+      this.#at(1_000, () =>
+        this.#say({ healthy: false, status: "StatusRecoverableError" }, "exporters:otlp"),
+      );
       this.#at(3_000, () => this.#say({ healthy: true, status: "StatusOK" }));
     }
   }
@@ -230,7 +236,7 @@ export class SimulatedCollector {
   #redial(delayMs: number): void {
     this.#at(delayMs, () => {
       if (this.#link !== undefined) return;
-      if (this.#host.listener === undefined) this.#redial(Math.min(60_000, delayMs * 1.5));
+      if (this.#host.listener === undefined) this.#redial(Math.min(60_000, Math.round(delayMs * 1.5)));
       else this.#dial();
     });
   }

@@ -60,7 +60,9 @@ export class DiskOfLife {
       write: (name, data) => this.write(prefix + name, data),
       remove: (name) => this.remove(prefix + name),
       list: async () =>
-        [...disk.files.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)),
+        [...disk.files.keys()]
+          .filter((name) => name.startsWith(prefix))
+          .map((name) => name.slice(prefix.length)),
       setAside: (name) => this.remove(prefix + name),
     };
   }

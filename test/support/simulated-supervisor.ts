@@ -26,9 +26,9 @@ import type { LastResort, Merged, RemoteVerdict, Workshop } from "../../src/supe
 import { Collector, type Launch, type RunningRecord } from "../../src/supervisor/collector/collector.ts";
 import { Liveness } from "../../src/supervisor/collector/liveness.ts";
 import { RestartPolicy, type RestartSnapshot } from "../../src/supervisor/collector/restart-policy.ts";
+import { ConfigurationError } from "../../src/supervisor/configuration/configuration-error.ts";
 import { toRemoteConfigStatus } from "../../src/supervisor/report/remote-config-status.ts";
 import { Reporter } from "../../src/supervisor/report/reporter.ts";
-import { isHostFailure } from "../../src/supervisor/storage/state-directory.ts";
 import { behaviourOf, holdCollector, type LinkListener, type SimulatedText } from "./simulated-collectors.ts";
 import { DiskOfLife } from "./simulated-disk.ts";
 import { Life } from "./simulated-life.ts";
@@ -86,13 +86,13 @@ export class SimulatedSupervisor implements LinkListener {
       logger,
       log: { position: async () => 0, excerptSince: async () => "Error: as scripted" },
       record: (running) => disk.saveJson("collector.json", running ?? null),
-      spawn: () =>
+      spawn: ({ args }) =>
         this.life.perform(() =>
-          holdCollector(world.host.start(), { life: this.life, adopted: false }),
+          holdCollector(world.host.start(args[1] ?? ""), { life: this.life, adopted: false }),
         ),
     });
     this.book = new ConfigurationBook(world.disk.json<BookContent>("book.json", emptyBook), (content) =>
-      disk.saveJson("book.json", content),
+      disk.saveJson("book.json", content).catch(() => undefined),
     );
     this.state = new ReportedState({ instanceUid: new Uint8Array(16).fill(1), capabilities: 0n });
     const snapshots = new Snapshots(disk.folder("configurations/"));
@@ -108,10 +108,17 @@ export class SimulatedSupervisor implements LinkListener {
       lastResorts: async (mark) => this.#lastResorts(mark),
       validate: (id) => this.#validate(id),
       install: (id) => disk.linkOver(snapshots.path(id), "effective.yaml"),
-      launch: (mark): Launch => ({ mark, executable: "otelcol", args: [], env: {} }),
+      launch: (mark, configPath = "effective.yaml"): Launch => ({
+        mark,
+        executable: "otelcol",
+        fileIdentity: "",
+        args: ["--config", configPath],
+        env: {},
+      }),
       saveKept: (inputs) => this.#saveKept(inputs),
       reportRemote: (config, verdict) => this.#report(config.configHash, verdict),
       provesLater: (mark, keep) => this.#guard.provesLater(mark, keep),
+      labelChanged: () => this.#reporter.refresh(),
       runningChanged: () => {
         this.#guard.runningChanged();
         this.#reporter.refresh();
@@ -131,7 +138,7 @@ export class SimulatedSupervisor implements LinkListener {
     this.road = new Road({
       journal: new Journal({ save: (entry) => disk.saveJson("journal.json", entry ?? null) }),
       logger,
-      isHostFailure,
+      isOwnFault: (error) => error instanceof ConfigurationError,
     });
     const wayBack = new WayBack(this.#workshop, world.newMark);
     this.#intake = new ConfigurationIntake(this.#lastInputs(), {
@@ -164,9 +171,12 @@ export class SimulatedSupervisor implements LinkListener {
   /** As `Supervisor.start` does it. */
   async start(): Promise<void> {
     const { disk, host } = this.#world;
+    const unfinished = disk.json<JournalEntry | null>("journal.json", null) ?? undefined;
     this.#guard.start();
     this.#liveness.start();
     this.state.set("remoteConfigStatus", this.#status);
+    this.road.pause();
+    await this.#settleStatus();
     this.#reporter.start();
     this.#world.connected(this);
     const record = disk.json<RunningRecord | null>("collector.json", null) ?? undefined;
@@ -178,7 +188,8 @@ export class SimulatedSupervisor implements LinkListener {
       guard: this.#guard,
       wayBack: this.#wayBack,
       intake: this.#intake,
-      unfinished: disk.json<JournalEntry | null>("journal.json", null) ?? undefined,
+      unfinished,
+      forgetUnfinished: () => this.#disk.saveJson("journal.json", null).catch(() => undefined),
       found: left && {
         process: holdCollector(left, { life: this.life, adopted: true }),
         record: recorded === undefined ? undefined : record,
@@ -207,7 +218,12 @@ export class SimulatedSupervisor implements LinkListener {
     this.road.urgent(async () => {
       const { current } = this.book;
       if (current === null || current.id === null) return;
-      await this.collector.run(this.#workshop.launch(current.id), false);
+      const launch = this.#workshop.launch(current.id);
+      try {
+        await this.collector.run(launch, false);
+      } catch {
+        this.collector.relaunchAfter(launch, 1_000, "it cannot be started");
+      }
     });
   }
 
@@ -217,7 +233,7 @@ export class SimulatedSupervisor implements LinkListener {
     this.#intake.stop();
     const roadClosed = this.road.close();
     if (how === "stop") await this.collector.close();
-    else this.collector.release();
+    else await this.collector.release();
     await roadClosed;
     this.#reporter.shuttingDown();
     this.#liveness.stop();
@@ -248,7 +264,7 @@ export class SimulatedSupervisor implements LinkListener {
       local: inputs.localFiles,
       ownTelemetry: inputs.ownTelemetry?.ownMetrics?.destinationEndpoint ?? null,
     };
-    if (remote === "malformed") throw new Error("remote configuration: not YAML");
+    if (remote === "malformed") throw new ConfigurationError("not YAML", { entry: "", line: 1 });
     this.#world.merged(mark, inputs.remote);
     return toMerged(mark, parts);
   }
@@ -270,19 +286,23 @@ export class SimulatedSupervisor implements LinkListener {
     const data = this.#world.disk.files.get(`configurations/${id}.yaml`);
     const behaviour = behaviourOf(JSON.parse(new TextDecoder().decode(data)) as SimulatedText);
     await this.life.sleep(validateMs);
-    return behaviour === "refused" ? { verdict: "invalid", reason: "unknown component" } : { verdict: "valid" };
+    return behaviour === "refused"
+      ? { verdict: "invalid", reason: "unknown component" }
+      : { verdict: "valid" };
   }
 
   /** As `Supervisor.#saveKept` does it. */
   async #saveKept(inputs: ConfigurationInputs): Promise<void> {
     this.#intake.accept(inputs);
     const { remote, ownTelemetry } = inputs;
-    if (remote === undefined) await this.#disk.remove(keptFile);
-    else await this.#disk.write(keptFile, toBinary(AgentRemoteConfigSchema, remote));
-    if (ownTelemetry !== undefined) {
-      const data = toBinary(ConnectionSettingsOffersSchema, ownTelemetry);
-      await this.#disk.write(keptTelemetryFile, data);
-    }
+    const saving =
+      remote === undefined
+        ? this.#disk.remove(keptFile)
+        : this.#disk.write(keptFile, toBinary(AgentRemoteConfigSchema, remote));
+    await saving.catch(() => undefined);
+    if (ownTelemetry === undefined) return;
+    const data = toBinary(ConnectionSettingsOffersSchema, ownTelemetry);
+    await this.#disk.write(keptTelemetryFile, data).catch(() => undefined);
   }
 
   /** As `Supervisor.#reportRemote` does it. */
@@ -296,6 +316,23 @@ export class SimulatedSupervisor implements LinkListener {
     const data = toBinary(RemoteConfigStatusSchema, status);
     await this.#disk.write("persistent_state", data).catch(() => undefined);
     this.#reporter.refresh();
+  }
+
+  /** As `Supervisor.#settleStatus` does it. */
+  async #settleStatus(): Promise<void> {
+    const { status, lastRemoteConfigHash } = this.#status;
+    const { RemoteConfigStatuses_APPLYING: applying, RemoteConfigStatuses_FAILED: failed } = RemoteConfigStatuses;
+    const hash = Buffer.from(lastRemoteConfigHash).toString("hex");
+    const refused = this.book.quarantineOf(hash);
+    const { current } = this.book;
+    if (refused !== undefined && status !== failed) {
+      await this.#report(lastRemoteConfigHash, { t: "failed", reason: refused.reason });
+    } else if (status === applying && current?.remoteHash === hash && current.role === "desired") {
+      await this.#report(lastRemoteConfigHash, { t: "applied" });
+    } else if (status === applying) {
+      const reason = "the supervisor ended while this configuration was being applied";
+      await this.#report(lastRemoteConfigHash, { t: "failed", reason });
+    }
   }
 
   #isReported(hash: string): boolean {

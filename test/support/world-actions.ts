@@ -83,7 +83,9 @@ export const actions = fc.array(
     { weight: 2, arbitrary: localFiles.map((files): Action => ({ t: "local", files })) },
     {
       weight: 1,
-      arbitrary: fc.constantFrom("http://a", "http://b").map((endpoint): Action => ({ t: "telemetry", endpoint })),
+      arbitrary: fc
+        .constantFrom("http://a", "http://b")
+        .map((endpoint): Action => ({ t: "telemetry", endpoint })),
     },
     {
       weight: 2,
@@ -96,13 +98,18 @@ export const actions = fc.array(
     {
       weight: 4,
       arbitrary: fc
-        .record({ effect: fc.integer({ min: 1, max: 25 }), when: fc.constantFrom("before" as const, "after" as const) })
+        .record({
+          effect: fc.integer({ min: 1, max: 25 }),
+          when: fc.constantFrom("before" as const, "after" as const),
+        })
         .map((point): Action => ({ t: "kill-supervisor-at", ...point })),
     },
     { weight: 6, arbitrary: fc.constant<Action>({ t: "start-supervisor" }) },
     {
       weight: 1,
-      arbitrary: fc.constantFrom("stop" as const, "hand-over" as const).map((how): Action => ({ t: "leave", how })),
+      arbitrary: fc
+        .constantFrom("stop" as const, "hand-over" as const)
+        .map((how): Action => ({ t: "leave", how })),
     },
     { weight: 1, arbitrary: fc.constant<Action>({ t: "restart-command" }) },
     { weight: 2, arbitrary: fc.boolean().map((on): Action => ({ t: "disk-full", on })) },

@@ -67,8 +67,8 @@ export class World {
     this.log = log;
     this.host = new SimulatedHost({
       clock: this.clock,
-      readConfig: () => {
-        const data = this.disk.files.get("effective.yaml");
+      readConfig: (path) => {
+        const data = this.disk.files.get(path);
         return data && new TextDecoder().decode(data);
       },
       onRead: (text) => this.#onRead(text),
@@ -129,7 +129,8 @@ export class World {
     for (let waited = 0; waited < 60_000 && this.supervisor !== undefined; waited += 100) {
       await this.advance(100);
     }
-    if (this.supervisor !== undefined) this.violations.add(`the supervisor did not end within a minute (${how})`);
+    if (this.supervisor !== undefined)
+      this.violations.add(`the supervisor did not end within a minute (${how})`);
   }
 
   async offer(offer: SimulatedOffer): Promise<void> {
@@ -231,7 +232,10 @@ export class World {
     const { host, supervisor, status, desired, running, book } = this;
     if (supervisor === undefined) return [...problems, "no supervisor runs"];
     const { current } = supervisor.book;
-    expectThat(JSON.stringify(book) === JSON.stringify(bookOf(supervisor)), "the book on disk is not the one in memory");
+    expectThat(
+      JSON.stringify(book) === JSON.stringify(bookOf(supervisor)),
+      "the book on disk is not the one in memory",
+    );
     const journal = this.disk.json<JournalEntry | null>("journal.json", null);
     expectThat(journal === null, `a change is still under way: ${journal?.step}`);
     for (const id of supervisor.book.snapshotIds) {
@@ -268,7 +272,10 @@ export class World {
       expectThat(!runs, "FAILED, but it runs");
       expectThat(keptHash !== desired.hash, "FAILED, but it was kept");
     }
-    expectThat(keptHash === undefined || this.#applied.has(keptHash), `${keptHash} was kept, but never applied`);
+    expectThat(
+      keptHash === undefined || this.#applied.has(keptHash),
+      `${keptHash} was kept, but never applied`,
+    );
     return [...problems, ...this.#healthProblems(supervisor)];
   }
 
@@ -291,7 +298,8 @@ export class World {
     if (current?.id === null) return health.status.startsWith("stopped") ? [] : [`health ${health.status}`];
     const problems: string[] = [];
     const role = current?.role ?? "desired";
-    if (role !== "desired" && !health.status.startsWith(role)) problems.push(`health hides the ${role}: ${health.status}`);
+    if (role !== "desired" && !health.status.startsWith(role))
+      problems.push(`health hides the ${role}: ${health.status}`);
     if (health.healthy !== (this.running?.healthy === true) && role !== "bootstrap")
       problems.push(`health says ${health.healthy}`);
     return problems;
@@ -328,8 +336,12 @@ function bookOf({ book }: SimulatedSupervisor): BookContent {
 
 /** An offer as a message. */
 export function toMessage({ hash, body }: SimulatedOffer): AgentRemoteConfig {
-  const configMap = body === undefined ? {} : { "": { body: new TextEncoder().encode(body), contentType: "" } };
-  return create(AgentRemoteConfigSchema, { configHash: new TextEncoder().encode(hash), config: { configMap } });
+  const configMap =
+    body === undefined ? {} : { "": { body: new TextEncoder().encode(body), contentType: "" } };
+  return create(AgentRemoteConfigSchema, {
+    configHash: new TextEncoder().encode(hash),
+    config: { configMap },
+  });
 }
 
 const fromHash = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -14,6 +14,8 @@ const referenceSchema = z.object({
   role: z.enum(roles),
   /** Whether an offer of the server or something on this host brought it here: only the former has a status. */
   cause: z.enum(["remote", "local"]),
+  /** Of one on the way back: the next change came before its probation was over. */
+  untried: z.optional(z.boolean()),
 });
 
 /** One configuration that is known: what runs, or what to go back to. */
@@ -48,12 +50,14 @@ const maxQuarantined = 100;
 
 /**
  * Which configuration runs, whether it is still on probation, where the way back leads, and which
- * hashes may not run. Every change of it is on disk before it counts.
+ * hashes may not run. A change of it is written before it is acted on; one that cannot be written counts
+ * all the same in this process, for the host must not be worse off for a full disk.
  */
 export class ConfigurationBook {
   #content: BookContent;
   readonly #save: (content: BookContent) => Promise<void>;
 
+  /** `save` must not reject: it is to log a failure, and to try again. */
   constructor(content: BookContent, save: (content: BookContent) => Promise<void>) {
     this.#content = content;
     this.#save = save;
@@ -95,10 +99,15 @@ export class ConfigurationBook {
   /** `reference` was proven: it runs, on probation, and what ran before is the way back. */
   async keep(reference: Reference): Promise<void> {
     const { current, wayBack, onProbation } = this.#content;
-    if (current?.id === reference.id) return;
+    if (current !== null && current.id === reference.id) {
+      if (current.id === null) await this.relabel(reference);
+      return;
+    }
     // What ran unproven or only for want of something better is no place to go back to.
     const trusted = current !== null && (current.role === "desired" || current.role === "last-known-good");
-    const before = trusted ? [current, ...(onProbation ? wayBack : [])] : [...wayBack];
+    const before = trusted
+      ? [{ ...current, ...(onProbation && { untried: true }) }, ...(onProbation ? wayBack : [])]
+      : [...wayBack];
     await this.#write({
       ...this.#content,
       current: reference,
@@ -115,28 +124,44 @@ export class ConfigurationBook {
 
   /** The probation ended well. One older configuration stays as the way back from a later crash loop. */
   async endProbation(): Promise<void> {
-    await this.#write({ ...this.#content, onProbation: false, wayBack: this.#content.wayBack.slice(-1) });
+    // An order to stop is over: to go back to it would leave the host dark.
+    const wayBack = this.#content.wayBack.filter(({ id }) => id !== null).slice(-1);
+    await this.#write({ ...this.#content, onProbation: false, wayBack });
   }
 
-  /** Went back to `reference`; what is nearer than it on the way back was tried and is dropped. */
+  /**
+   * Went back to `reference`; what is nearer than it on the way back was tried and is dropped. A probation that
+   * the next change had cut short begins again.
+   */
   async goneBackTo(reference: Reference): Promise<void> {
     const { wayBack } = this.#content;
     const index = wayBack.findIndex((entry) => entry.id === reference.id);
+    const { untried: onProbation = false, ...known } = reference;
     const current: Reference = {
-      ...reference,
+      ...known,
       role: reference.id === null ? reference.role : "last-known-good",
     };
     await this.#write({
       ...this.#content,
       current,
-      onProbation: false,
+      onProbation,
       wayBack: index < 0 ? wayBack : wayBack.slice(index + 1),
     });
   }
 
-  /** Runs something only to run anything; the way back stays, to be tried again. */
+  /** Runs something only to run anything; what once worked stays on the way back, to be tried again. */
   async makeDoWith(reference: Reference): Promise<void> {
-    await this.#write({ ...this.#content, current: reference, onProbation: false });
+    const { current, wayBack, onProbation } = this.#content;
+    const worked = current?.role === "desired" || current?.role === "last-known-good";
+    const isQuarantined = current !== null && this.quarantineOf(faultHash(current)) !== undefined;
+    const failed = isQuarantined && (onProbation || current.role === "desired");
+    const keepsCurrent = worked && current !== null && !failed;
+    await this.#write({
+      ...this.#content,
+      current: reference,
+      onProbation: false,
+      wayBack: (keepsCurrent ? [current, ...wayBack] : [...wayBack]).slice(0, 2),
+    });
   }
 
   /** A new verdict, or an operator, says that this hash may run. */

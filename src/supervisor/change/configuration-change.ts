@@ -1,10 +1,12 @@
+import { describeError } from "../../foundation/errors.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import { becauseOf } from "../collector/agent-log-excerpt.ts";
 import { describeExit } from "../collector/process.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import type { Reference } from "./configuration-book.ts";
-import { type Proof, type ProofWatch, watchForProof } from "./proof.ts";
+import { findBrokenComponent, type Proof, type ProofWatch, watchForProof } from "./proof.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
+import { tidySnapshots } from "./tidy-snapshots.ts";
 import type { WayBack } from "./way-back.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -20,6 +22,9 @@ interface ConfigurationChangeDeps {
   stagedContentHash?: string;
 }
 
+/** The extension's own back-off, at its longest. */
+const redialMs = 90_000;
+
 /** A new merged configuration on the road. */
 export class ConfigurationChange implements Change {
   readonly record: ChangeRecord;
@@ -33,6 +38,8 @@ export class ConfigurationChange implements Change {
   #violations: readonly string[] = [];
   #watch: ProofWatch | undefined;
   #proof: Proof | undefined;
+  #adopted = false;
+  readonly #resumed: boolean;
   #release: () => void = () => undefined;
 
   constructor(
@@ -48,6 +55,7 @@ export class ConfigurationChange implements Change {
     this.#settled = settled;
     this.#startedAt = workshop.clock.monotonic();
     this.#contentHash = stagedContentHash;
+    this.#resumed = stagedContentHash !== "";
     this.record = {
       kind: "configuration",
       id,
@@ -74,7 +82,9 @@ export class ConfigurationChange implements Change {
     const refused = this.#trigger.t === "local" && book.quarantineOf(this.#contentHash);
     if (refused) return { fault: "own", reason: refused.reason };
     const runs = book.current?.contentHash === this.#contentHash && book.current.id !== null;
-    if (runs && collector.state.t === "running") return "unchanged";
+    const { link } = collector;
+    const broken = link?.health && findBrokenComponent(link.health);
+    if (runs && collector.state.t === "running" && broken === undefined) return "unchanged";
     const validation = await this.#workshop.validate(this.record.id, signal);
     switch (validation.verdict) {
       case "valid":
@@ -96,8 +106,14 @@ export class ConfigurationChange implements Change {
       onKilled: () => collector.relaunchAfter(launch, 0, "killed from outside while it was being proven"),
     });
     // A supervisor that died after the switch finds its Collector running this very change.
-    const adopted = "launch" in collector.state && collector.state.launch.mark === launch.mark;
-    if (adopted && collector.process !== undefined) return undefined;
+    const runs = "launch" in collector.state && collector.state.launch.mark === launch.mark;
+    this.#adopted = runs && collector.process !== undefined;
+    if (this.#adopted) return undefined;
+    if (this.#resumed) {
+      // The port of the link or the binary may be another by now.
+      const failure = await this.stage();
+      if (failure !== undefined) return failure;
+    }
     await this.#workshop.install(this.record.id);
     try {
       await collector.run(launch, mayReload);
@@ -109,39 +125,34 @@ export class ConfigurationChange implements Change {
 
   async prove(): Promise<Failure | undefined> {
     const { applyTimeoutMs } = this.#workshop;
-    const proof = await this.#watch?.within(applyTimeoutMs);
+    // One that was left running dials again by a back-off of its own.
+    const proof = await this.#watch?.within(this.#adopted ? redialMs + applyTimeoutMs : applyTimeoutMs);
     if (proof === undefined) return { fault: "host", reason: "nothing was switched" };
     this.#proof = proof;
-    if (proof.t !== "proven") return { fault: "own", reason: this.#explain(proof) };
-    return undefined;
+    if (proof.t === "proven") return undefined;
+    return { fault: proof.t === "unstartable" ? "host" : "own", reason: this.#explain(proof) };
   }
 
   async keep(how: "switched" | "unchanged"): Promise<void> {
-    this.#done();
-    const { book, snapshots } = this.#workshop;
-    if (how === "unchanged" && book.current !== null) {
-      // The marks differ, so the file that runs stays; only what it was made from is new.
-      if (book.current.id !== null) await snapshots.saveInputs(book.current.id, this.#inputs);
-      await book.relabel({ ...this.#reference(), id: book.current.id });
-    } else {
-      await book.keep(this.#reference());
-    }
-    await this.#workshop.saveKept(this.#inputs);
+    await this.#takeOver(how);
     await this.#report({ t: "applied" });
     this.#settled(undefined);
-    await snapshots.keepOnly(book.snapshotIds);
-    this.#workshop.runningChanged();
+    await tidySnapshots(this.#workshop);
+    if (how === "switched") this.#workshop.runningChanged();
+    else this.#workshop.labelChanged();
+    // Only now: an exit in between is told to the guard, who knows by now whose it is.
+    this.#done();
     this.#log("config_updated", "configuration applied", { unchanged: how === "unchanged" });
   }
 
   async reject(failure: Failure): Promise<void> {
     this.#done();
     await this.#fail(failure);
-    const { book, collector, snapshots } = this.#workshop;
+    const { book, collector } = this.#workshop;
     // On a host that never ran anything there is nothing to leave alone.
     const nothingRuns = book.current === null && collector.state.t === "stopped";
     if (nothingRuns) await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
-    await snapshots.keepOnly(book.snapshotIds);
+    await tidySnapshots(this.#workshop);
   }
 
   async revert(failure: Failure): Promise<void> {
@@ -154,7 +165,24 @@ export class ConfigurationChange implements Change {
     } finally {
       this.#done();
     }
-    await this.#workshop.snapshots.keepOnly(this.#workshop.book.snapshotIds);
+    await tidySnapshots(this.#workshop);
+  }
+
+  async #takeOver(how: "switched" | "unchanged"): Promise<void> {
+    const { book } = this.#workshop;
+    const { current } = book;
+    if (how === "unchanged" && current !== null) await this.#takeOverUnchanged(current);
+    else await book.keep(this.#reference());
+    await this.#saved(() => this.#workshop.saveKept(this.#inputs));
+  }
+
+  /** Nothing was switched, so the file and the mark that run stay; what they were made from is new. */
+  async #takeOverUnchanged(current: Reference): Promise<void> {
+    const { book, snapshots } = this.#workshop;
+    const { id } = current;
+    if (id !== null) await this.#saved(() => snapshots.saveInputs(id, this.#inputs));
+    // Something on this host is no reason to think otherwise of an offer that is still on probation.
+    if (this.#trigger.t === "remote") await book.relabel({ ...this.#reference(), id });
   }
 
   /**
@@ -166,7 +194,12 @@ export class ConfigurationChange implements Change {
     const nothingToLose =
       book.wayBack.length === 0 && (book.current === null || book.current.role === "bootstrap");
     if (this.#proof?.t !== "timed-out" || !nothingToLose || collector.process === undefined) return false;
-    this.#workshop.provesLater(this.record.id, () => this.keep("switched"));
+    this.#workshop.provesLater(this.record.id, async () => {
+      await this.#takeOver("switched");
+      await tidySnapshots(this.#workshop);
+      this.#workshop.runningChanged();
+      this.#log("config_updated", "configuration applied, though late", {});
+    });
     return true;
   }
 
@@ -175,10 +208,7 @@ export class ConfigurationChange implements Change {
     const reason = this.#workshop.mask(failure.reason);
     this.#log("config_update_failed", "configuration refused", { error: reason, fault: failure.fault });
     if (failure.fault === "own") {
-      const hash = this.#remoteHash() ?? this.#contentHash;
-      await book
-        .quarantine({ hash, reason, at: clock.now() })
-        .catch((error: unknown) => this.#unsaved(error));
+      await book.quarantine({ hash: this.#remoteHash() ?? this.#contentHash, reason, at: clock.now() });
     }
     await this.#report({ t: "failed", reason });
     this.#settled(failure);
@@ -192,6 +222,8 @@ export class ConfigurationChange implements Change {
     switch (proof.t) {
       case "exited":
         return `the Collector ended with this configuration (${describeExit(proof.exit)})${becauseOf(proof.excerpt)}`;
+      case "unstartable":
+        return `the Collector cannot be started: ${proof.reason}`;
       case "broken":
         return `a component is down for good: ${proof.reason}`;
       case "timed-out":
@@ -230,11 +262,14 @@ export class ConfigurationChange implements Change {
     logger[level]({ event, config_hash, duration_ms, ...what, ...fields }, message);
   }
 
-  #unsaved(error: unknown): void {
-    this.#workshop.logger.error(
-      { event: "state_not_saved", error: error instanceof Error ? error.message : String(error) },
-      "cannot write down that this configuration failed",
-    );
+  /** What was proven is kept, whatever the disk says. */
+  async #saved(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      const fields = { event: "state_not_saved", error: describeError(error) };
+      this.#workshop.logger.error(fields, "the state directory cannot be written");
+    }
   }
 }
 

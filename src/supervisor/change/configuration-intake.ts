@@ -30,8 +30,6 @@ interface IntakeDeps {
 export class ConfigurationIntake {
   readonly #deps: IntakeDeps;
   #accepted: ConfigurationInputs;
-  /** Local texts that were refused; a remote offer is not made to fail by them. */
-  #refusedLocal: string | undefined;
   /** Hash of the remote configuration that waits or is under way. */
   #pending: string | undefined;
   #retry: Timer | undefined;
@@ -83,21 +81,21 @@ export class ConfigurationIntake {
     }
     this.#pending = hash;
     road.offer("remote", async () => {
-      const { current } = book;
-      // The same offer may have been under way while this one waited.
-      if (await this.#repeatRefusal(offer)) {
-        this.#notPending(offer);
-        return undefined;
+      let change: Change | undefined;
+      try {
+        // The same offer may have been under way while this one waited.
+        const settled = (await this.#repeatRefusal(offer)) || (await this.#alreadyRuns(offer));
+        change = settled ? undefined : await this.#remoteChange(offer);
+        return change;
+      } finally {
+        if (change === undefined) this.#notPending(offer);
       }
-      if (current !== null && current.remoteHash === hash && current.role !== "fallback") {
-        await book.relabel({ ...current, role: "desired", cause: "remote" });
-        await workshop.reportRemote(offer, { t: "applied" });
-        this.#notPending(offer);
-        workshop.runningChanged();
-        return undefined;
-      }
-      return this.#remoteChange(offer);
     });
+  }
+
+  /** Whether an offer of the server waits or is under way. */
+  get isPending(): boolean {
+    return this.#pending !== undefined;
   }
 
   /** Something on this host changed: a local file, the instance UID, what the binary can do. */
@@ -113,6 +111,7 @@ export class ConfigurationIntake {
 
   offerOwnTelemetry(ownTelemetry: ConnectionSettingsOffers): void {
     this.#deps.road.offer("own-telemetry", async () => {
+      const { workshop } = this.#deps;
       // A signal that is not in the offer keeps what it has (AN2).
       const before = this.#accepted.ownTelemetry ?? create(ConnectionSettingsOffersSchema);
       const merged: ConnectionSettingsOffers = {
@@ -123,6 +122,11 @@ export class ConfigurationIntake {
         ownLogs: ownTelemetry.ownLogs ?? before.ownLogs,
       };
       const inputs = { ...this.#accepted, ownTelemetry: merged };
+      if (workshop.book.current !== null && workshop.book.current.id === null) {
+        // Told to run no Collector: it is for the next configuration.
+        await workshop.saveKept(inputs);
+        return undefined;
+      }
       return this.#change({ t: "local", what: "own telemetry" }, inputs);
     });
   }
@@ -150,10 +154,14 @@ export class ConfigurationIntake {
   /** A failure of the host is tried again, at growing intervals, until another offer comes. */
   #settled(offer: AgentRemoteConfig, failure: Failure | undefined): void {
     this.#notPending(offer);
-    if (failure === undefined) this.#retryBackoff.reset();
+    if (failure === undefined) {
+      this.#retryBackoff.reset();
+      this.#retry?.cancel();
+    }
     // The first one that this host ever had: its own files are the next best thing.
     else if (this.#deps.workshop.book.current === null) this.changeLocal("start");
-    if (failure?.fault !== "host") return;
+    // A newer offer that waits is what is wanted; this one is not to come back over it.
+    if (failure?.fault !== "host" || this.#pending !== undefined) return;
     this.#retry?.cancel();
     this.#retry = this.#deps.workshop.clock.setTimer(
       this.#retryBackoff.next(),
@@ -171,6 +179,21 @@ export class ConfigurationIntake {
     const refused = workshop.book.quarantineOf(hex(offer.configHash));
     if (refused === undefined) return false;
     await workshop.reportRemote(offer, { t: "failed", reason: refused.reason });
+    return true;
+  }
+
+  /** The same configuration runs and is well: nothing to do but to say so. */
+  async #alreadyRuns(offer: AgentRemoteConfig): Promise<boolean> {
+    const { workshop } = this.#deps;
+    const { book, collector } = workshop;
+    const { current } = book;
+    if (current === null || current.remoteHash !== hex(offer.configHash) || current.role === "fallback")
+      return false;
+    const runs = current.id === null ? collector.process === undefined : collector.state.t === "running";
+    if (!runs) return false;
+    await book.relabel({ ...current, role: "desired", cause: "remote" });
+    await workshop.reportRemote(offer, { t: "applied" });
+    workshop.labelChanged();
     return true;
   }
 
@@ -200,8 +223,9 @@ export class ConfigurationIntake {
         this.#settled(offer, failure),
       );
     }
-    const present = await this.#readLocalFiles();
-    const localFiles = JSON.stringify(present) === this.#refusedLocal ? this.#accepted.localFiles : present;
+    // An offer is judged with what is known to work on this host, not with an edit that is yet to be tried.
+    const { localFiles: accepted } = this.#accepted;
+    const localFiles = Object.keys(accepted).length > 0 ? accepted : await this.#readLocalFiles();
     return this.#change({ t: "remote", offer }, { ...this.#accepted, remote: offer, localFiles });
   }
 
@@ -217,9 +241,6 @@ export class ConfigurationIntake {
       ...(staged && { stagedContentHash: staged.contentHash }),
       settled: (failure) => {
         if (trigger.t === "remote") this.#settled(trigger.offer, failure);
-        else if (failure !== undefined && Object.keys(this.#accepted.localFiles).length > 0) {
-          this.#refusedLocal = JSON.stringify(inputs.localFiles);
-        }
       },
     });
   }

@@ -1,12 +1,15 @@
+import { Backoff } from "../../foundation/backoff.ts";
 import type { Timer } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
+import type { ComponentHealth } from "../../opamp/messages.ts";
 import { becauseOf } from "../collector/agent-log-excerpt.ts";
 import type { CollectorEvent, Launch } from "../collector/collector.ts";
 import { describeExit } from "../collector/process.ts";
 import type { RestartPolicy } from "../collector/restart-policy.ts";
-import { faultHash } from "./configuration-book.ts";
+import { faultHash, type Reference } from "./configuration-book.ts";
 import { findBrokenComponent, wasKilledFromOutside, watchForProof } from "./proof.ts";
 import type { Road } from "./road.ts";
+import { tidySnapshots } from "./tidy-snapshots.ts";
 import type { WayBack } from "./way-back.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -40,6 +43,7 @@ export class Guard {
   #probation: { mark: string; timer: Timer; killed: boolean } | undefined;
   #retry: Timer | undefined;
   #stop: () => void = () => undefined;
+  readonly #startBackoff = new Backoff({ initialMs: 2_000, maxMs: 30_000, factor: 2, jitter: 0.5 });
   /** A slow starter that was given up waiting for, but not taken back. */
   #late: string | undefined;
 
@@ -60,6 +64,7 @@ export class Guard {
   /** Called whenever another configuration has come to run. */
   runningChanged(): void {
     this.#deps.policy.recordConfigurationChanged();
+    this.#save();
     this.watchCurrent();
   }
 
@@ -74,6 +79,9 @@ export class Guard {
     if (book.onProbation) {
       const timer = clock.setTimer(this.#deps.probationMs, () => this.#endProbation());
       this.#probation = { mark: current.id, timer, killed: false };
+      // What was reported before the watch began counts too.
+      const { link } = this.#deps.workshop.collector;
+      if (link?.mark === current.id && link.health !== undefined) this.#judge(current.id, link.health);
     }
     const makesDo = current.role === "fallback" || current.role === "bootstrap";
     if (makesDo && book.wayBack.length > 0) this.#retry = clock.setTimer(retryMs, () => this.#tryBetter());
@@ -82,7 +90,7 @@ export class Guard {
   /** See {@link Workshop.provesLater}. One that ends before it has proven itself makes room for what ran before. */
   provesLater(mark: string, keep: () => Promise<void>): void {
     const { workshop, road, wayBack } = this.#deps;
-    const { book, collector, clock, snapshots } = workshop;
+    const { collector, clock } = workshop;
     this.#late = mark;
     const finish = () => {
       stop();
@@ -97,7 +105,7 @@ export class Guard {
       });
     const giveUp = async () => {
       await wayBack.go("it ended before it was healthy", { orElse: "bootstrap" });
-      await snapshots.keepOnly(book.snapshotIds);
+      await tidySnapshots(workshop);
     };
     const watch = watchForProof(collector, { mark, clock, onKilled: () => end(giveUp) });
     const stop = collector.observe((event) => {
@@ -106,7 +114,11 @@ export class Guard {
       // Another configuration is run, or none: this one's time is over.
       if ("launch" in state ? state.launch.mark !== mark : state.t === "stopping") finish();
     });
-    void watch.within(24 * 60 * 60_000).then((proof) => end(proof.t === "proven" ? keep : giveUp));
+    const keepAndCorrect = async () => {
+      await keep();
+      await this.#takeBackFailure(mark);
+    };
+    void watch.within(24 * 60 * 60_000).then((proof) => end(proof.t === "proven" ? keepAndCorrect : giveUp));
   }
 
   #onEvent(event: CollectorEvent): void {
@@ -115,16 +127,12 @@ export class Guard {
         if (!event.claimed) this.#onExit(event);
         return;
       case "start-failed":
-        this.#restart(event.launch, `it cannot be started: ${event.error.message}`, Promise.resolve(""));
+        if (!this.#deps.workshop.collector.claimed) this.#startLater(event.launch, event.error);
         return;
       case "health": {
         if (event.health.healthy) this.#onHealthy(event.mark);
         else this.#deps.policy.recordUnhealthy();
-        const probation = this.#probation;
-        const broken = findBrokenComponent(event.health);
-        if (probation?.mark === event.mark && broken !== undefined) {
-          this.#failCurrent(`a component went down for good on probation: ${broken}`);
-        }
+        this.#judge(event.mark, event.health);
         return;
       }
       case "linked":
@@ -132,6 +140,12 @@ export class Guard {
       case "effective-config":
       case "state":
     }
+  }
+
+  #judge(mark: string, health: ComponentHealth): void {
+    const broken = this.#probation?.mark === mark ? findBrokenComponent(health) : undefined;
+    if (broken === undefined) return;
+    this.#failCurrent(Promise.resolve(`a component went down for good on probation: ${broken}`));
   }
 
   #onExit({ exit, launch, excerpt, hung }: CollectorEvent & { t: "exited" }): void {
@@ -147,9 +161,7 @@ export class Guard {
       this.#deps.workshop.collector.relaunchAfter(launch, 0, what);
       return;
     }
-    void excerpt.then((text) =>
-      this.#failCurrent(`the Collector ended on probation (${what})${becauseOf(text)}`),
-    );
+    this.#failCurrent(excerpt.then((text) => `the Collector ended on probation (${what})${becauseOf(text)}`));
   }
 
   /** Steady state: at once the first time, then with back-off, until it is a crash loop. */
@@ -158,11 +170,8 @@ export class Guard {
     const { delayMs, crashLoop, attempt } = policy.recordExit();
     this.#save();
     if (crashLoop) {
-      void excerpt.then((text) =>
-        this.#failCurrent(
-          `crash loop: the Collector ended ${attempt} times, last with ${what}${becauseOf(text)}`,
-        ),
-      );
+      const times = `crash loop: the Collector ended ${attempt} times, last with ${what}`;
+      this.#failCurrent(excerpt.then((text) => `${times}${becauseOf(text)}`));
       return;
     }
     const fields = { event: "collector_restarting", reason: what, delay_ms: delayMs, attempt };
@@ -173,26 +182,43 @@ export class Guard {
     workshop.collector.relaunchAfter(launch, delayMs, what);
   }
 
-  /** A verdict that a crash loop turned to FAILED is taken back once the same configuration runs after all. */
+  /** The host has no process to spare, or the binary is being replaced: that is no fault of a configuration. */
+  #startLater(launch: Launch, error: Error): void {
+    const { collector, logger } = this.#deps.workshop;
+    const delayMs = this.#startBackoff.next();
+    const fields = { event: "collector_start_failed", error: error.message, retry_in_ms: delayMs };
+    logger.error(fields, "the Collector cannot be started");
+    collector.relaunchAfter(launch, delayMs, error.message);
+  }
+
   #onHealthy(mark: string): void {
-    const { workshop, policy, road, isReportedFailed, correctVerdict } = this.#deps;
-    policy.recordHealthy();
-    const { book } = workshop;
+    this.#startBackoff.reset();
+    this.#deps.policy.recordHealthy();
+    if (this.#failedThatRuns(mark) !== undefined) this.#deps.road.urgent(() => this.#takeBackFailure(mark));
+  }
+
+  /** A verdict that a timeout or a crash loop turned to FAILED is corrected once the same configuration runs. */
+  async #takeBackFailure(mark: string): Promise<void> {
+    const hash = this.#failedThatRuns(mark);
+    const runs = this.#deps.workshop.collector.state.t === "running";
+    if (hash !== undefined && runs) await this.#deps.correctVerdict(hash, { t: "applied" });
+  }
+
+  /** The remote hash of what runs, if it is reported FAILED and is nevertheless what should run. */
+  #failedThatRuns(mark: string): string | undefined {
+    const { book } = this.#deps.workshop;
     const { current } = book;
-    if (current?.id !== mark || current.role !== "desired" || book.currentIsQuarantined) return;
-    const hash = current.remoteHash;
-    if (hash === null || !isReportedFailed(hash)) return;
-    road.urgent(async () => {
-      const stillRuns = book.current?.id === mark && !book.currentIsQuarantined;
-      if (stillRuns && workshop.collector.state.t === "running") await correctVerdict(hash, { t: "applied" });
-    });
+    if (current?.id !== mark || current.role !== "desired" || book.currentIsQuarantined) return undefined;
+    const { remoteHash } = current;
+    return remoteHash !== null && this.#deps.isReportedFailed(remoteHash) ? remoteHash : undefined;
   }
 
   #endProbation(): void {
     const mark = this.#probation?.mark;
     this.#probation = undefined;
     this.#deps.road.urgent(async () => {
-      const { book, snapshots, collector } = this.#deps.workshop;
+      const { workshop } = this.#deps;
+      const { book, collector } = workshop;
       // A new offer may have been quicker, or the Collector may be down at this moment.
       if (book.current?.id !== mark || !book.onProbation) return;
       if (collector.state.t !== "running") {
@@ -200,32 +226,35 @@ export class Guard {
         return;
       }
       await book.endProbation();
-      await snapshots.keepOnly(book.snapshotIds);
+      await tidySnapshots(workshop);
     });
   }
 
   /** The configuration that runs turned out bad: its verdict is corrected and the way back is taken. */
-  #failCurrent(reason: string): void {
+  #failCurrent(reason: Promise<string>): void {
     const { workshop, road } = this.#deps;
+    // Taken down now: by the time of its turn another configuration may run.
     const failed = workshop.book.current;
     const release = workshop.collector.claim();
     this.#probation?.timer.cancel();
     this.#probation = undefined;
     road.urgent(async () => {
       try {
-        if (failed === null || workshop.book.current?.id !== failed.id) return;
-        await this.#revertCurrent(workshop.mask(reason));
+        if (workshop.book.current?.id !== failed?.id) return;
+        await this.#revertCurrent(failed, workshop.mask(await reason));
       } finally {
         release();
       }
     });
   }
 
-  async #revertCurrent(reason: string): Promise<void> {
+  async #revertCurrent(failed: Reference | null, reason: string): Promise<void> {
     const { workshop, wayBack } = this.#deps;
     const { book, clock, logger } = workshop;
-    const failed = book.current;
-    if (failed === null) return;
+    if (failed === null) {
+      await wayBack.go(reason, { orElse: "bootstrap" });
+      return;
+    }
     const reported = failed.cause === "remote" && failed.role === "desired" ? failed.remoteHash : null;
     const elsewhere = book.wayBack.length > 0;
     // The first configuration of a host that ran an empty Collector before, and is not to be worse off now.
@@ -238,24 +267,17 @@ export class Guard {
     logger.error(fields, "the configuration that runs turned out bad");
     if (elsewhere || isFirst) {
       // First on disk: a supervisor that dies now must not start this configuration again.
-      await book.quarantine({ hash: faultHash(failed), reason, at: clock.now() }).catch((error: unknown) => {
-        logger.error(
-          { event: "state_not_saved", error: describeError(error) },
-          "cannot write the quarantine",
-        );
-      });
+      await book.quarantine({ hash: faultHash(failed), reason, at: clock.now() });
     }
     if (reported !== null) await this.#deps.correctVerdict(reported, { t: "failed", reason });
-    const inputs = isFirst && failed.id !== null ? (await workshop.snapshots.load(failed.id))?.inputs : undefined;
     await wayBack.go(reason, { orElse: isFirst ? "bootstrap" : "hold", skipCurrent: true });
-    // Nothing was ever kept, as far as the next change and the reference's files are concerned.
-    if (inputs !== undefined) await workshop.saveKept({ ...inputs, remote: undefined, localFiles: {} });
-    await workshop.snapshots.keepOnly(book.snapshotIds);
+    await tidySnapshots(workshop);
   }
 
   #tryBetter(): void {
     this.#deps.road.urgent(async () => {
-      await this.#deps.wayBack.go("trying again what worked before", { orElse: "hold", skipCurrent: true });
+      const orElse = this.#deps.workshop.book.current?.role === "bootstrap" ? "bootstrap" : "hold";
+      await this.#deps.wayBack.go("trying again what worked before", { orElse, skipCurrent: true });
     });
   }
 

@@ -2,7 +2,15 @@ import * as z from "zod/mini";
 import type { ChangeRecord, Failure, Step } from "./change.ts";
 
 /** The change under way, as it is on disk. */
-export type JournalEntry = ChangeRecord & { step: Step; attempt: number; failure?: Failure };
+export type JournalEntry = ChangeRecord & {
+  step: Step;
+  /** How often it was switched to, counted over restarts of the supervisor. */
+  attempt: number;
+  /** Of the step "reverting". */
+  failure?: Failure;
+  /** Of the step "keeping". */
+  how?: "switched" | "unchanged";
+};
 
 export const journalEntrySchema = z.object({
   kind: z.literal("configuration"),
@@ -10,6 +18,7 @@ export const journalEntrySchema = z.object({
   detail: z.record(z.string(), z.unknown()),
   step: z.enum(["staging", "checking", "switching", "proving", "keeping", "reverting"]),
   attempt: z.number(),
+  how: z.optional(z.enum(["switched", "unchanged"])),
   failure: z.optional(z.object({ fault: z.enum(["own", "host"]), reason: z.string() })),
 });
 

@@ -47,6 +47,7 @@ interface WorkshopDeps {
   saveKept: Workshop["saveKept"];
   reportRemote: Workshop["reportRemote"];
   provesLater: Workshop["provesLater"];
+  labelChanged(): void;
   runningChanged(): void;
 }
 
@@ -90,6 +91,7 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
     saveKept: deps.saveKept,
     reportRemote: deps.reportRemote,
     provesLater: deps.provesLater,
+    labelChanged: deps.labelChanged,
     runningChanged: deps.runningChanged,
     mask: (text) => masks.mask(text),
 
@@ -138,12 +140,13 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
       });
     },
 
-    launch(mark): Launch {
+    launch(mark, configPath = deps.configPath): Launch {
       const gates = featureGates.length === 0 ? [] : ["--feature-gates", featureGates.join(",")];
       return {
         mark,
         executable: agent.executable,
-        args: ["--config", deps.configPath, ...gates, ...agent.args],
+        fileIdentity: binary.fileIdentity ?? "",
+        args: ["--config", configPath, ...gates, ...agent.args],
         env,
       };
     },

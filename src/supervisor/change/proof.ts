@@ -7,6 +7,8 @@ import type { CollectorExit } from "../collector/process.ts";
 export type Proof =
   | { t: "proven" }
   | { t: "exited"; exit: CollectorExit; excerpt: string }
+  /** The host could not start the process. */
+  | { t: "unstartable"; reason: string }
   /** A component said that it is down for good. */
   | { t: "broken"; reason: string }
   | { t: "timed-out"; missing: string };
@@ -14,9 +16,12 @@ export type Proof =
 /** Signals that come from outside the process; the others are its own crash. */
 const outsideSignals = new Set(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"]);
 
-/** Whether this death says nothing about the configuration: somebody, or the kernel, killed the process. */
+/**
+ * Whether this death says nothing about the configuration: somebody, or the kernel, killed the process. A
+ * Collector ends with 0 only when told to, and of an adopted one nobody knows.
+ */
 export function wasKilledFromOutside(exit: CollectorExit): boolean {
-  return exit.signal !== null && outsideSignals.has(exit.signal);
+  return !exit.known || exit.code === 0 || (exit.signal !== null && outsideSignals.has(exit.signal));
 }
 
 /** A watch that began before the switch, so that no event of it can be missed. */
@@ -78,7 +83,7 @@ export function watchForProof(
         return;
       }
       case "start-failed":
-        finish({ t: "broken", reason: event.error.message });
+        if (event.launch.mark === mark) finish({ t: "unstartable", reason: event.error.message });
         return;
       case "health":
       case "effective-config":

@@ -17,14 +17,27 @@ interface RestorationDeps {
   intake: ConfigurationIntake;
   /** The change that an earlier process left under way. */
   unfinished: JournalEntry | undefined;
+  /** Ends the journal's entry of a change that cannot be gone on with. */
+  forgetUnfinished(): Promise<void>;
   /** The Collector that an earlier process left running, and what was written down about it. */
   found: { process: CollectorProcess; record: RunningRecord | undefined } | undefined;
   /** Kept by an earlier supervisor, perhaps the reference: used when nothing better is known. */
   savedRemote: AgentRemoteConfig | undefined;
 }
 
-/** Brings the host to where it should be after a start: adopts, finishes, reverts, starts. */
+/**
+ * Brings the host to where it should be after a start: adopts, finishes, reverts, starts. The road must be
+ * paused; it is opened when all that comes first is in front.
+ */
 export async function restore(deps: RestorationDeps): Promise<void> {
+  try {
+    await plan(deps);
+  } finally {
+    deps.road.open();
+  }
+}
+
+async function plan(deps: RestorationDeps): Promise<void> {
   const { workshop, road, intake, unfinished } = deps;
   const { logger, collector } = workshop;
   const adopted = await adopt(deps);
@@ -35,6 +48,7 @@ export async function restore(deps: RestorationDeps): Promise<void> {
       fields,
       "a change that was under way cannot be read any more; what ran before it is brought back",
     );
+    await deps.forgetUnfinished();
   }
   if (unfinished !== undefined && change !== undefined) {
     const touched = unfinished.step !== "staging" && unfinished.step !== "checking";
@@ -43,7 +57,7 @@ export async function restore(deps: RestorationDeps): Promise<void> {
       "going on with the change that was under way",
     );
     if (!touched) await runCurrent(deps, adopted);
-    road.resume(change, unfinished);
+    road.resume(change, unfinished, unfinished.detail.trigger === "local" ? "local" : "remote");
     // A change that had only to be kept starts nothing, and the machine may have been off since.
     road.urgent(() => startIfStopped(deps));
     return;
@@ -51,6 +65,17 @@ export async function restore(deps: RestorationDeps): Promise<void> {
   if (collector.state.t === "stopped") await runCurrent(deps, adopted);
   else if (adopted === "current") await afterAdoption(deps);
   else await runCurrent(deps, adopted);
+  await offerWhatAnotherKept(deps);
+}
+
+/** The reference may have run in between: the file that it shares with us then names what it applied. */
+async function offerWhatAnotherKept({ workshop, intake, savedRemote }: RestorationDeps): Promise<void> {
+  const { current } = workshop.book;
+  if (current === null || savedRemote === undefined || intake.isPending) return;
+  const hash = Buffer.from(savedRemote.configHash).toString("hex");
+  if (hash !== current.remoteHash && workshop.book.quarantineOf(hash) === undefined) {
+    await intake.offerRemote(savedRemote);
+  }
 }
 
 /** Takes over what runs if it is known and runs what should run; ends it otherwise, for two must never run. */
@@ -63,7 +88,8 @@ async function adopt({
   const { process, record } = found;
   const { book, collector, logger } = workshop;
   const launch = record && workshop.launch(record.mark);
-  const isCurrent = record !== undefined && record.mark === book.current?.id;
+  // One that failed is adopted by nobody, even if it lives.
+  const isCurrent = record !== undefined && record.mark === book.current?.id && !book.currentIsQuarantined;
   const isCandidate = record !== undefined && record.mark === unfinished?.id;
   const sameProgram = launch !== undefined && record !== undefined && programHash(launch) === record.program;
   if (launch === undefined || record === undefined || !sameProgram || !(isCurrent || isCandidate)) {
@@ -95,6 +121,8 @@ async function runCurrent(deps: RestorationDeps, adopted: "current" | "candidate
   const { current } = book;
   const known = current !== null && (current.id === null || (await snapshots.load(current.id)) !== undefined);
   if (!known) {
+    // The server may have been quicker than the disk.
+    if (intake.isPending) return;
     if (savedRemote !== undefined) await intake.offerRemote(savedRemote);
     else intake.changeLocal("start");
     return;
@@ -107,6 +135,7 @@ async function runCurrent(deps: RestorationDeps, adopted: "current" | "candidate
 
 async function start({ workshop, wayBack, guard }: RestorationDeps, id: string): Promise<void> {
   const { book, collector, logger } = workshop;
+  if (book.current?.id !== id) return;
   if (book.currentIsQuarantined && book.wayBack.length > 0) {
     await wayBack.go("it failed before the restart", { orElse: "hold", skipCurrent: true });
     return;

@@ -12,8 +12,8 @@ type Offer = () => Promise<Change | undefined>;
 interface RoadDeps {
   journal: Journal;
   logger: Logger;
-  /** Asked of an error that was thrown rather than returned. */
-  isHostFailure(error: unknown): boolean;
+  /** Whether an error that was thrown says that the change itself is bad; any other is the host's, or ours. */
+  isOwnFault(error: unknown): boolean;
 }
 
 /**
@@ -27,14 +27,26 @@ export class Road {
   readonly #urgent: (() => Promise<void>)[] = [];
   #interruptible: AbortController | undefined;
   #closed = false;
+  #paused = false;
   #working: Promise<void> | undefined;
 
   constructor(deps: RoadDeps) {
     this.#deps = deps;
   }
 
+  /** Takes in work but begins none until {@link open}: what an earlier process left comes first. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  open(): void {
+    this.#paused = false;
+    this.#wake();
+  }
+
   /** Queues a change; one that still waits in the same lane is dropped. */
   offer(lane: string, offer: Offer): void {
+    if (this.#closed) return;
     this.#waiting.delete(lane);
     this.#waiting.set(lane, offer);
     this.#wake();
@@ -53,8 +65,8 @@ export class Road {
   }
 
   /** Finishes or reverts what an earlier process left under way; call it before anything is offered. */
-  resume(change: Change, entry: JournalEntry): void {
-    this.urgent(() => this.#resume(change, entry));
+  resume(change: Change, entry: JournalEntry, lane: string): void {
+    this.urgent(() => this.#resume(change, entry, lane));
   }
 
   /** Resolves when nothing is under way and nothing waits. */
@@ -72,7 +84,7 @@ export class Road {
   }
 
   #wake(): void {
-    if (this.#working !== undefined || this.#closed) return;
+    if (this.#working !== undefined || this.#closed || this.#paused) return;
     this.#working = this.#work().finally(() => {
       this.#working = undefined;
       if (this.#waiting.size + this.#urgent.length > 0) this.#wake();
@@ -80,7 +92,7 @@ export class Road {
   }
 
   async #work(): Promise<void> {
-    for (;;) {
+    while (!this.#closed) {
       const task = this.#urgent.shift();
       const [next] = this.#waiting;
       if (task !== undefined) await this.#guard(task);
@@ -115,6 +127,7 @@ export class Road {
       await this.#note(change, "checking");
       const checked = await this.#attempt(() => change.check(interruption.signal));
       if (interruption.signal.aborted) {
+        if (this.#closed) return;
         await this.#end();
         if (!this.#waiting.has(lane) && !this.#closed) this.#waiting.set(lane, offer);
         return;
@@ -132,20 +145,23 @@ export class Road {
       return this.#reject(change, { fault: "host", reason: "the state directory cannot be written" });
     }
     const unswitched = await this.#attempt(() => change.switchOver());
+    // Shutting down: nothing can be proven any more; the next start goes on from the journal.
+    if (this.#closed) return;
     if (unswitched !== undefined) return this.#revert(change, unswitched);
     await this.#note(change, "proving", attempt);
     const unproven = await this.#attempt(() => change.prove());
-    // Shutting down: the Collector is about to be stopped, so nothing can be proven; the next start goes on.
     if (this.#closed) return;
     if (unproven !== undefined) return this.#revert(change, unproven);
     await this.#keep(change, "switched");
   }
 
-  async #resume(change: Change, entry: JournalEntry): Promise<void> {
+  async #resume(change: Change, entry: JournalEntry, lane: string): Promise<void> {
     switch (entry.step) {
       case "staging":
       case "checking":
-        return this.#travel("resumed", () => Promise.resolve(change));
+        // It has touched nothing, and a newer offer of its lane is what is wanted now.
+        if (this.#waiting.has(lane)) return this.#end();
+        return this.#travel(lane, () => Promise.resolve(change));
       case "switching":
       case "proving":
         if (entry.attempt < maxAttempts) return this.#switch(change, entry.attempt + 1);
@@ -154,14 +170,14 @@ export class Road {
           reason: `the supervisor ended ${entry.attempt} times while this change was being applied`,
         });
       case "keeping":
-        return this.#keep(change, "switched");
+        return this.#keep(change, entry.how ?? "switched");
       case "reverting":
         return this.#revert(change, entry.failure ?? { fault: "host", reason: "interrupted" });
     }
   }
 
   async #keep(change: Change, how: "switched" | "unchanged"): Promise<void> {
-    await this.#note(change, "keeping");
+    await this.#note(change, "keeping", 1, { how });
     await change.keep(how);
     await this.#end();
   }
@@ -172,14 +188,19 @@ export class Road {
   }
 
   async #revert(change: Change, failure: Failure): Promise<void> {
-    await this.#note(change, "reverting", 1, failure);
+    await this.#note(change, "reverting", 1, { failure });
     await change.revert(failure);
     await this.#end();
   }
 
   /** A disk that cannot be written must not keep a revert from happening: the caller decides. */
-  async #note(change: Change, step: Step, attempt = 1, failure?: Failure): Promise<boolean> {
-    const entry: JournalEntry = { ...change.record, step, attempt, ...(failure && { failure }) };
+  async #note(
+    change: Change,
+    step: Step,
+    attempt = 1,
+    more: Pick<JournalEntry, "failure" | "how"> = {},
+  ): Promise<boolean> {
+    const entry: JournalEntry = { ...change.record, step, attempt, ...more };
     return this.#journalled(() => this.#deps.journal.note(entry));
   }
 
@@ -202,7 +223,7 @@ export class Road {
     try {
       return await step();
     } catch (error) {
-      const fault = this.#deps.isHostFailure(error) ? "host" : "own";
+      const fault = this.#deps.isOwnFault(error) ? "own" : "host";
       return { fault, reason: describeError(error) };
     }
   }

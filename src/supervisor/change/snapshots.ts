@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import * as z from "zod/mini";
 import {
@@ -25,6 +26,8 @@ export interface Snapshot {
 }
 
 const inputsSchema = z.object({
+  /** Of the merged text, so that a damaged one is never run. */
+  text_sha256: z.string(),
   remote: z.nullable(z.string()),
   own_telemetry: z.nullable(z.string()),
   local_files: z.record(z.string(), z.string()),
@@ -59,11 +62,22 @@ export class Snapshots {
 
   async save({ id, text, inputs }: Snapshot): Promise<void> {
     await this.#directory.write(`${id}.yaml`, text);
-    await this.saveInputs(id, inputs);
+    await this.#writeInputs(id, sha256(text), inputs);
   }
 
-  async saveInputs(id: string, { remote, ownTelemetry, localFiles }: ConfigurationInputs): Promise<void> {
+  /** The same text, from other inputs. Without the snapshot nothing is saved. */
+  async saveInputs(id: string, inputs: ConfigurationInputs): Promise<void> {
+    const snapshot = await this.load(id);
+    if (snapshot !== undefined) await this.#writeInputs(id, sha256(snapshot.text), inputs);
+  }
+
+  async #writeInputs(
+    id: string,
+    textSha256: string,
+    { remote, ownTelemetry, localFiles }: ConfigurationInputs,
+  ): Promise<void> {
     const file: z.infer<typeof inputsSchema> = {
+      text_sha256: textSha256,
       remote: remote === undefined ? null : toBase64(toBinary(AgentRemoteConfigSchema, remote)),
       own_telemetry:
         ownTelemetry === undefined ? null : toBase64(toBinary(ConnectionSettingsOffersSchema, ownTelemetry)),
@@ -80,6 +94,8 @@ export class Snapshots {
     try {
       const file = inputsSchema.parse(JSON.parse(new TextDecoder().decode(inputs)));
       const { remote, own_telemetry } = file;
+      if (sha256(text) !== file.text_sha256)
+        throw new Error("the merged text is not the one that was written");
       return {
         id,
         text: new TextDecoder().decode(text),
@@ -107,5 +123,6 @@ export class Snapshots {
   }
 }
 
+const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
 const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
 const fromBase64 = (text: string) => new Uint8Array(Buffer.from(text, "base64"));

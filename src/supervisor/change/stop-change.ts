@@ -1,6 +1,7 @@
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
+import { tidySnapshots } from "./tidy-snapshots.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** The explicit empty configuration map: the server's order to run no Collector. It survives restarts. */
@@ -9,6 +10,7 @@ export class StopChange implements Change {
   readonly #offer: AgentRemoteConfig;
   readonly #inputs: ConfigurationInputs;
   readonly #workshop: Workshop;
+  #release: () => void = () => undefined;
 
   readonly #settled: (failure: Failure | undefined) => void;
 
@@ -37,7 +39,9 @@ export class StopChange implements Change {
   }
 
   async switchOver(): Promise<undefined> {
-    await this.#workshop.collector.stop();
+    const { collector } = this.#workshop;
+    this.#release = collector.claim();
+    await collector.stop();
   }
 
   async prove(): Promise<undefined> {
@@ -45,19 +49,21 @@ export class StopChange implements Change {
   }
 
   async keep(): Promise<void> {
-    const { book, snapshots } = this.#workshop;
+    const { book } = this.#workshop;
     const remoteHash = Buffer.from(this.#offer.configHash).toString("hex");
     await book.keep({ id: null, contentHash: "", remoteHash, role: "desired", cause: "remote" });
     await this.#workshop.saveKept(this.#inputs);
     await this.#workshop.reportRemote(this.#offer, { t: "applied" });
     this.#settled(undefined);
-    await snapshots.keepOnly(book.snapshotIds);
+    await tidySnapshots(this.#workshop);
     this.#workshop.runningChanged();
+    this.#release();
     const fields = { event: "config_updated", config_hash: remoteHash };
     this.#workshop.logger.info(fields, "the server's empty configuration stopped the Collector");
   }
 
   async reject(failure: Failure): Promise<void> {
+    this.#release();
     await this.#workshop.reportRemote(this.#offer, { t: "failed", reason: failure.reason });
     this.#settled(failure);
   }

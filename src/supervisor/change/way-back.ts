@@ -6,8 +6,8 @@ import { type Proof, watchForProof } from "./proof.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
 import type { NewMark, Workshop } from "./workshop.ts";
 
-/** Longest wait for a configuration that is known to work; a loaded host may start slowly. */
-const provenTimeoutMs = 30_000;
+/** Longest wait for a configuration that is known to work, at least: a loaded host may start slowly. */
+const leastTimeoutMs = 30_000;
 
 /** Time between tries of the way back while nothing on it runs. */
 const holdMs = 5 * 60_000;
@@ -68,6 +68,10 @@ export class WayBack {
       await collector.stop();
       return true;
     }
+    const { state } = collector;
+    // The switch failed before it touched anything.
+    if (state.t === "running" && state.launch.mark === reference.id) return true;
+    if ((await this.#workshop.snapshots.load(reference.id)) === undefined) return false;
     const proof = await this.#run(reference.id);
     if (proof.t === "proven") return true;
     this.#workshop.logger.error(
@@ -99,6 +103,7 @@ export class WayBack {
         cause: "local" as const,
       };
       await this.#saved(() => book.makeDoWith(reference));
+      await this.#acceptWhatWorked();
       logger.error(
         { event: "fallback", role, name, reason: why },
         `running the ${role} configuration ${name}`,
@@ -113,18 +118,28 @@ export class WayBack {
     return "held";
   }
 
+  /** The next change starts from what once worked, and never from what failed. */
+  async #acceptWhatWorked(): Promise<void> {
+    const { book } = this.#workshop;
+    const [nearest] = book.wayBack;
+    const inputs = await this.#inputsOf(nearest ?? null);
+    const nothing = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
+    await this.#saved(() => this.#workshop.saveKept(inputs ?? nothing));
+  }
+
   async #run(mark: string): Promise<Proof> {
     const { collector, clock, mayReload } = this.#workshop;
-    const launch = this.#workshop.launch(mark);
+    // A full disk must not keep the Collector from what lies there already.
+    const installed = await this.#saved(() => this.#workshop.install(mark));
+    const launch = this.#workshop.launch(mark, installed ? undefined : this.#workshop.snapshots.path(mark));
     const watch = watchForProof(collector, {
       mark,
       clock,
       onKilled: () => collector.relaunchAfter(launch, 0, "killed from outside"),
     });
     try {
-      await this.#workshop.install(mark);
       await collector.run(launch, mayReload);
-      return await watch.within(provenTimeoutMs);
+      return await watch.within(Math.max(leastTimeoutMs, this.#workshop.applyTimeoutMs));
     } catch (error) {
       return { t: "broken", reason: describeError(error) };
     } finally {
@@ -133,7 +148,8 @@ export class WayBack {
   }
 
   async #restoreKeptFiles(reference: Reference, replaced: Reference | null): Promise<void> {
-    const inputs = reference.id === null ? await this.#stopped(reference, replaced) : await this.#inputsOf(reference);
+    const inputs =
+      reference.id === null ? await this.#stopped(reference, replaced) : await this.#inputsOf(reference);
     if (inputs !== undefined) await this.#saved(() => this.#workshop.saveKept(inputs));
   }
 
@@ -149,12 +165,14 @@ export class WayBack {
     return { ownTelemetry, localFiles, remote: create(AgentRemoteConfigSchema, { configHash, config: {} }) };
   }
 
-  async #saved(write: () => Promise<void>): Promise<void> {
+  async #saved(write: () => Promise<void>): Promise<boolean> {
     try {
       await write();
+      return true;
     } catch (error) {
       const fields = { event: "state_not_saved", error: describeError(error) };
       this.#workshop.logger.error(fields, "the state directory cannot be written");
+      return false;
     }
   }
 }

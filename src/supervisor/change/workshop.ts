@@ -49,7 +49,8 @@ export interface Workshop {
   validate(id: string, signal: AbortSignal): Promise<Validation>;
   /** Puts a snapshot where the Collector reads it, atomically and without writing its content again. */
   install(id: string): Promise<void>;
-  launch(mark: string): Launch;
+  /** `configPath` is where it reads its configuration if not from where it is installed. */
+  launch(mark: string, configPath?: string): Launch;
   /**
    * Takes over what was kept or gone back to, also into the files that the reference supervisor reads; without
    * a remote configuration it is to find none there.
@@ -59,6 +60,8 @@ export interface Workshop {
   reportRemote(config: AgentRemoteConfig, verdict: RemoteVerdict): Promise<void>;
   /** Calls `keep` when the Collector, which was given up waiting for, proves that it runs `mark` after all. */
   provesLater(mark: string, keep: () => Promise<void>): void;
+  /** Told when the same configuration goes on under another name. */
+  labelChanged(): void;
   /** Told whenever another configuration, or none, has come to run. */
   runningChanged(): void;
   /** Hides every secret of the settings and of the configuration in a text. */

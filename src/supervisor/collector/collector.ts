@@ -10,6 +10,8 @@ export interface Launch {
   /** Header value by which the Collector's link tells that it runs this configuration. */
   mark: string;
   executable: string;
+  /** Changes when the file of the executable is replaced; empty if unknown. */
+  fileIdentity: string;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
 }
@@ -92,6 +94,10 @@ export class Collector {
   #busy: Promise<unknown> = Promise.resolve();
   #claims = 0;
   #hung: string | undefined;
+  /** An exit that a claimant was told of and has not acted on. */
+  #unanswered: Extract<CollectorEvent, { t: "exited" }> | undefined;
+  /** Grows with every order to run or stop: a restart that was planned before it is void. */
+  #generation = 0;
   #closed = false;
   readonly #observers = new Set<(event: CollectorEvent) => void>();
   readonly #deps: CollectorDeps;
@@ -136,13 +142,21 @@ export class Collector {
     process.kill();
   }
 
-  /** Until released, what happens after an exit is the claimant's to decide. */
+  /**
+   * Until released, what happens after an exit is the claimant's to decide. One that he did nothing about is
+   * told again after the last release, so that no exit is ever nobody's.
+   */
   claim(): () => void {
     this.#claims += 1;
     let released = false;
     return () => {
-      if (!released) this.#claims -= 1;
+      if (released) return;
       released = true;
+      this.#claims -= 1;
+      const unanswered = this.#unanswered;
+      if (this.#claims > 0 || unanswered === undefined || this.#state.t !== "stopped") return;
+      this.#unanswered = undefined;
+      this.#emit({ ...unanswered, claimed: false });
     };
   }
 
@@ -152,6 +166,7 @@ export class Collector {
    * @throws when the process cannot be started; nothing runs then.
    */
   run(launch: Launch, mayReload: boolean): Promise<"reloaded" | "started"> {
+    this.#generation += 1;
     return this.#exclusively(async () => {
       const state = this.#state;
       if (mayReload && this.#canReload(state, launch)) {
@@ -177,18 +192,23 @@ export class Collector {
       this.#relaunch(launch);
       return;
     }
+    this.#unanswered = undefined;
     const timer = this.#deps.clock.setTimer(delayMs, () => this.#relaunch(launch));
     this.#become({ t: "backing-off", launch, reason, timer });
   }
 
   /** Gives up for `retryMs`: everything known was tried and nothing runs. */
   hold(launch: Launch, retryMs: number, reason: string): void {
+    if (this.#closed) return;
+    this.#unanswered = undefined;
     const timer = this.#deps.clock.setTimer(retryMs, () => this.#relaunch(launch));
     this.#become({ t: "held", launch, reason, timer });
   }
 
   /** Stops the Collector, or the wait for its next start. SIGKILL follows after `graceMs`. */
   stop(graceMs = stopGraceMs): Promise<void> {
+    this.#unanswered = undefined;
+    this.#generation += 1;
     return this.#exclusively(() => this.#end(graceMs));
   }
 
@@ -199,14 +219,17 @@ export class Collector {
   }
 
   /** Leaves the Collector running for the next supervisor to adopt (hand-over). */
-  release(): void {
-    this.#closed = true;
-    const { process } = this;
-    if (process !== undefined) {
-      process.release();
-      this.#become({ t: "stopping", process });
-    }
-    this.#become({ t: "stopped" });
+  release(): Promise<void> {
+    // After a start that is under way: what it stopped must not stay down.
+    return this.#exclusively(async () => {
+      this.#closed = true;
+      const { process } = this;
+      if (process !== undefined) {
+        process.release();
+        this.#become({ t: "stopping", process });
+      }
+      this.#become({ t: "stopped" });
+    });
   }
 
   /** Takes over a process that an earlier supervisor started. */
@@ -218,6 +241,8 @@ export class Collector {
         ? { t: "running", launch, process, logPosition }
         : { t: "starting", launch, process, everHealthy: false, logPosition },
     );
+    // It may have dialled in before it was known to be ours.
+    if (this.link?.health !== undefined) this.#noteHealthy(this.link.health);
   }
 
   linked(linkId: number, mark: string): void {
@@ -269,9 +294,11 @@ export class Collector {
   }
 
   #relaunch(launch: Launch): void {
+    this.#unanswered = undefined;
+    const generation = this.#generation;
     this.#exclusively(async () => {
       // Something else was run, or told to stop, while this waited for its turn.
-      if (this.process !== undefined) return;
+      if (this.process !== undefined || generation !== this.#generation || this.#closed) return;
       if (this.#state.t !== "stopped") this.#become({ t: "stopped" });
       await this.#start(launch);
     }).catch((error: unknown) => {
@@ -285,6 +312,7 @@ export class Collector {
 
   async #start(launch: Launch): Promise<void> {
     if (this.#closed) throw new Error("the supervisor is stopping");
+    this.#unanswered = undefined;
     const logPosition = await this.#deps.log.position();
     this.#staleLinkId = this.#newestLinkId;
     const process = await this.#deps.spawn(launch);
@@ -326,7 +354,7 @@ export class Collector {
     const state = this.#state;
     if (!("logPosition" in state) || state.process !== process) return;
     const { launch, logPosition } = state;
-    const excerpt = this.#deps.log.excerptSince(logPosition);
+    const excerpt = this.#deps.log.excerptSince(logPosition).catch(() => "");
     this.#become({ t: "stopped" });
     this.#deps.logger.warn(
       {
@@ -339,7 +367,9 @@ export class Collector {
     );
     const hung = this.#hung;
     this.#hung = undefined;
-    this.#emit({ t: "exited", exit, launch, excerpt, claimed: this.claimed, hung });
+    const event = { t: "exited" as const, exit, launch, excerpt, claimed: this.claimed, hung };
+    if (event.claimed) this.#unanswered = event;
+    this.#emit(event);
   }
 
   async #saveRecord(): Promise<void> {
@@ -396,9 +426,9 @@ export function sameProgram(a: Launch, b: Launch): boolean {
 /** What differs between two shells that an operator starts the supervisor from, and changes no Collector. */
 const ofTheShell = /^(?:_|SHLVL|PWD|OLDPWD|TERM|COLUMNS|LINES|SSH_.+|XDG_SESSION_ID)$/;
 
-/** SHA-256 of executable, arguments and environment. */
-export function programHash({ executable, args, env }: Launch): string {
+/** SHA-256 of executable, its file's identity, arguments and environment. */
+export function programHash({ executable, fileIdentity, args, env }: Launch): string {
   const variables = Object.entries(env).filter(([name]) => !ofTheShell.test(name));
-  const program = JSON.stringify([executable, args, variables.sort()]);
+  const program = JSON.stringify([executable, fileIdentity, args, variables.sort()]);
   return createHash("sha256").update(program).digest("hex");
 }

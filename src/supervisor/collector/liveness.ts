@@ -82,6 +82,8 @@ export class Liveness {
     this.#deadline = this.#deps.clock.setTimer(ms, () => {
       this.#deadline = undefined;
       this.#kill(reason);
+      // A claimed one was left alone: its time begins again.
+      this.#reconsider();
     });
   }
 

@@ -129,7 +129,17 @@ export class Reporter {
       previous.status === next.status &&
       previous.lastError === next.lastError;
     if (same && facts.reported === undefined) return;
-    state.set("health", { ...next, lastError: this.#deps.mask(next.lastError) });
+    state.set("health", this.#masked(next));
+  }
+
+  /** Errors quote the configuration, at every depth. */
+  #masked(health: ComponentHealth): ComponentHealth {
+    const children = Object.entries(health.componentHealthMap);
+    return {
+      ...health,
+      lastError: this.#deps.mask(health.lastError),
+      componentHealthMap: Object.fromEntries(children.map(([name, child]) => [name, this.#masked(child)])),
+    };
   }
 
   #facts(): HealthFacts {

@@ -2,28 +2,9 @@ import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../foundation/clock.ts";
-import { describeError, errorCode, isMissing } from "../../foundation/errors.ts";
+import { describeError, isMissing } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { syncDirectory, temporarySuffix, writeFileAtomically } from "./atomic-file.ts";
-
-const hostFailures = new Set([
-  "ENOSPC",
-  "EDQUOT",
-  "EROFS",
-  "EACCES",
-  "EPERM",
-  "EIO",
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-]);
-
-/** Whether an error is the machine's (disk full, read-only, out of files) and not that of what was asked. */
-export function isHostFailure(error: unknown): boolean {
-  const code = errorCode(error);
-  if (code !== undefined && hostFailures.has(code)) return true;
-  return error instanceof Error && error.cause !== undefined && isHostFailure(error.cause);
-}
 
 /** Damaged files of one name that are kept for somebody to look at. */
 const keptCorrupt = 3;

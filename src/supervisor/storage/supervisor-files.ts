@@ -83,9 +83,21 @@ export class SupervisorFiles {
     return this.#directory.path(name);
   }
 
-  /** Puts a snapshot where the Collector reads its configuration. */
-  install(id: string): Promise<void> {
-    return this.#directory.linkOver(this.snapshots.path(id), "effective.yaml");
+  /**
+   * Puts a snapshot where the Collector reads its configuration: a copy, for others write that file in place
+   * and must not reach the snapshot; a link where the disk has no room for one.
+   * @throws when neither can be done, or the snapshot is damaged.
+   */
+  async install(id: string): Promise<void> {
+    const snapshot = await this.snapshots.load(id);
+    if (snapshot === undefined) throw new Error("the merged configuration cannot be read any more");
+    try {
+      await this.#directory.write("effective.yaml", snapshot.text);
+    } catch (error) {
+      await this.#directory.linkOver(this.snapshots.path(id), "effective.yaml").catch(() => {
+        throw error;
+      });
+    }
   }
 
   saveJournal(entry: JournalEntry | undefined): Promise<void> {

@@ -108,46 +108,50 @@ describe.each(reloadModes)("a bad configuration, mode %s", (_mode, agent) => {
     },
   );
 
-  it("offered again stays FAILED and costs nothing, also of the next supervisor", async () => {
-    const host = await supervisorHost({ agent });
-    const commands = await countCommands(host);
-    const first = await host.startHealthy();
-    const good = await host.apply(host.remotePipeline());
-    const bad = remoteConfig({ "": { ...host.pipeline(), exporters: { doesntexist: {} } } });
-    host.server.offer(bad);
-    await host.server.verdict(bad);
-    const pid = host.collectorPid();
-    const sender = host.send();
-    await sender.accepted();
+  it.each(badConfigurations)(
+    "with $what, offered again, stays FAILED and costs nothing, also of the next supervisor",
+    async ({ reason, make }) => {
+      const host = await supervisorHost({ agent });
+      const commands = await countCommands(host);
+      const first = await host.startHealthy();
+      const good = await host.apply(host.remotePipeline());
+      const bad = await make(host);
+      host.server.offer(bad);
+      await host.server.verdict(bad);
+      await host.expectDataFlows();
+      const pid = host.collectorPid();
+      const sender = host.send();
+      await sender.accepted();
 
-    const validations = commands("validate");
-    const logged = first.lines.length;
-    host.server.offer(bad);
-    await first.waitFor("config_received", { from: logged });
-    await expectStillFailed(host, bad);
-    await sender.accepted();
-    expect((await sender.stop()).refused).toEqual([]);
-    expect(host.collectorPid()).toBe(pid);
-    expect(commands("validate")).toBe(validations);
-    expect(first.lines.filter(({ event }) => event === "config_update_failed")).toHaveLength(1);
+      const validations = commands("validate");
+      const logged = first.lines.length;
+      host.server.offer(bad);
+      await first.waitFor("config_received", { from: logged });
+      await expectStillFailed(host, bad);
+      await sender.accepted();
+      expect((await sender.stop()).refused).toEqual([]);
+      expect(host.collectorPid()).toBe(pid);
+      expect(commands("validate")).toBe(validations);
+      expect(first.lines.filter(({ event }) => event === "config_update_failed")).toHaveLength(1);
 
-    await first.kill("SIGTERM");
-    const from = host.server.mark;
-    const second = await host.startHealthy();
-    const { status, errorMessage } = await host.server.verdict(bad, from);
-    expect(status).toBe(failed);
-    expect(errorMessage).toContain("doesntexist");
-    host.server.offer(bad);
-    await second.waitFor("config_received");
-    await expectStillFailed(host, bad);
-    expect(host.server.statusesOf(bad, from)).toEqual(["FAILED"]);
-    await host.expectDataFlows();
-    expect(second.lines.filter(({ event }) => event === "config_update_failed")).toEqual([]);
+      await first.kill("SIGTERM");
+      const from = host.server.mark;
+      const second = await host.startHealthy();
+      const { status, errorMessage } = await host.server.verdict(bad, from);
+      expect(status).toBe(failed);
+      expect(errorMessage).toMatch(reason);
+      host.server.offer(bad);
+      await second.waitFor("config_received");
+      await expectStillFailed(host, bad);
+      expect(host.server.statusesOf(bad, from)).toEqual(["FAILED"]);
+      await host.expectDataFlows();
+      expect(second.lines.filter(({ event }) => event === "config_update_failed")).toEqual([]);
 
-    // The server gives up on it and wants what runs.
-    await host.apply(good);
-    await host.expectDataFlows();
-  });
+      // The server gives up on it and wants what runs.
+      await host.apply(good);
+      await host.expectDataFlows();
+    },
+  );
 });
 
 /** Puts a script in front of the Collector that notes each command; resolves to how often one was given. */

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { ServerToAgentFlag } from "../../../src/opamp/bits.ts";
 import { formatInstanceUid } from "../../../src/opamp/instance-uid.ts";
 import { AgentRemoteConfigSchema } from "../../../src/opamp/messages.ts";
 import { hashOf, remoteConfig } from "../../support/recording-opamp-server.ts";
@@ -127,3 +128,62 @@ describe("configurations that follow each other", () => {
     await host.expectDataFlows();
   });
 });
+
+describe("a server that offers its configuration with every answer", () => {
+  it.each([
+    ["good", "APPLIED"],
+    ["bad", "FAILED"],
+  ])("gets one verdict on a %s one, and no storm of messages", async (kind, verdict) => {
+    const host = await supervisorHost();
+    const config =
+      kind === "good" ? host.remotePipeline() : remoteConfig({ "": { receivers: { doesntexist: {} } } });
+    host.server.answer = () => ({ remoteConfig: config });
+    const supervisor = await host.start();
+    await host.server.verdict(config);
+    await host.server.until("it has settled", () => host.server.state?.health?.status.endsWith("StatusOK"));
+    expect(host.server.statusesOf(config)).toEqual(["APPLYING", verdict]);
+    // Ten more offers, as on ten heartbeats.
+    const [pid, from] = [host.collectorPid(), host.server.mark];
+    for (let count = 0; count < 10; count += 1) host.server.offer(config);
+    await supervisor.waitFor(
+      (line) => line.event === "config_received" && receivedTimes(supervisor.lines) >= 11,
+    );
+    const asked = host.server.mark;
+    host.server.push({ flags: ServerToAgentFlag.ReportFullState });
+    await host.server.reported("agentDescription", () => true, asked);
+    expect(host.server.mark - from).toBeLessThan(10);
+    expect(host.collectorPid()).toBe(pid);
+    expect(supervisor.lines.filter(({ event }) => event === "config_update_failed").length).toBeLessThan(2);
+  });
+
+  it("on a new connection finds that it runs already", async () => {
+    const host = await supervisorHost();
+    const first = await host.startHealthy();
+    const config = await host.apply(host.remotePipeline());
+    await first.kill("SIGUSR2");
+    const pid = host.collectorPid();
+    const from = host.server.mark;
+    host.server.answer = () => ({ remoteConfig: config });
+    const second = await host.start();
+    await second.waitFor("config_received");
+    await host.server.reported("health", ({ healthy }) => healthy, from);
+    expect(host.server.statusesOf(config, from)).toEqual(["APPLIED"]);
+    expect(host.collectorPid()).toBe(pid);
+    await host.expectDataFlows();
+  });
+});
+
+describe("a configuration without the capability reports_remote_config", () => {
+  it("is applied, and nothing is said about it", async () => {
+    const host = await supervisorHost({ capabilities: { reports_remote_config: false } });
+    const supervisor = await host.startHealthy();
+    host.server.offer(host.remotePipeline());
+    await supervisor.waitFor(({ event, trigger }) => event === "config_updated" && trigger === "remote");
+    await host.expectDataFlows();
+    expect(host.server.received.filter(({ message }) => message.remoteConfigStatus)).toEqual([]);
+  });
+});
+
+function receivedTimes(lines: readonly Record<string, unknown>[]): number {
+  return lines.filter(({ event }) => event === "config_received").length;
+}

@@ -59,6 +59,7 @@ function partsOf(message: AgentToServer): string[] {
 describe("capabilities", () => {
   it("all off leave ReportsStatus and ReportsHeartbeat, and nothing else is reported", async () => {
     const host = await supervisorHost({ capabilities: allOff });
+    await host.saveRemote(host.remotePipeline());
     const supervisor = await host.start();
     await host.server.message("first message", () => true);
     // The Collector runs, unmanaged.
@@ -74,6 +75,8 @@ describe("capabilities", () => {
       ).toEqual([]);
     }
     expect(supervisor.lines.filter(({ event }) => event === "config_received")).toEqual([]);
+    // Neither the one that was pushed nor the one that an earlier supervisor saved.
+    expect(await host.readState("effective.yaml")).not.toContain("otlphttp");
   });
 
   it("each key sets its own bit", async () => {

@@ -30,7 +30,7 @@ function setUp() {
   const road = new Road({
     journal: new Journal(disk),
     logger: silentLogger,
-    isHostFailure: (error) => (error as { code?: string }).code === "ENOSPC",
+    isOwnFault: (error) => (error as { code?: string }).code !== "ENOSPC",
   });
   const change = (id: string, script: Script = {}): Change => ({
     record: { kind: "configuration", id, detail: {} },
@@ -221,7 +221,7 @@ describe("the road", () => {
       ["reverting", ["a revert own: it died"]],
     ] as const)("while %s, the change is finished or reverted", async (step, expected) => {
       const { road, disk, events, change } = setUp();
-      road.resume(change("a"), entry(step));
+      road.resume(change("a"), entry(step), "remote");
       await road.idle();
       expect(events).toEqual(expected);
       expect(disk.entry).toBeUndefined();
@@ -229,7 +229,7 @@ describe("the road", () => {
 
     it("twice while switching, it is not tried a third time", async () => {
       const { road, events, change } = setUp();
-      road.resume(change("a"), entry("proving", 2));
+      road.resume(change("a"), entry("proving", 2), "remote");
       await road.idle();
       expect(events).toEqual([
         "a revert own: the supervisor ended 2 times while this change was being applied",
@@ -243,7 +243,7 @@ describe("the road", () => {
         attempts.push(disk.entry?.attempt);
         return undefined;
       };
-      road.resume(change("a", { prove: look }), entry("switching", 1));
+      road.resume(change("a", { prove: look }), entry("switching", 1), "remote");
       await road.idle();
       expect(attempts).toEqual([2]);
     });

@@ -8,7 +8,7 @@ import { silentLogger } from "../../../../src/foundation/logger.ts";
 import { writeFileAtomically } from "../../../../src/supervisor/storage/atomic-file.ts";
 import { JsonRecord } from "../../../../src/supervisor/storage/json-record.ts";
 import { lockInstance } from "../../../../src/supervisor/storage/single-instance.ts";
-import { isHostFailure, StateDirectory } from "../../../../src/supervisor/storage/state-directory.ts";
+import { StateDirectory } from "../../../../src/supervisor/storage/state-directory.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 
 let root: string;
@@ -110,15 +110,6 @@ describe("atomic writes", () => {
     await expect(writeFileAtomically(path, "new")).rejects.toThrow("EISDIR");
     expect(await text("a")).toBe("old");
     expect(await readdir(root)).toEqual(["state"]);
-  });
-
-  it("tell a fault of the host from others", () => {
-    const error = (code: string) => Object.assign(new Error(code), { code });
-    for (const code of ["ENOSPC", "EROFS", "EACCES", "EIO", "EMFILE"])
-      expect(isHostFailure(error(code))).toBe(true);
-    expect(isHostFailure(new Error("outer", { cause: error("ENOSPC") }))).toBe(true);
-    for (const other of [error("ENOENT"), new Error("x"), "ENOSPC", undefined])
-      expect(isHostFailure(other)).toBe(false);
   });
 });
 

@@ -29,6 +29,7 @@ export {
   CustomMessageSchema,
   type EffectiveConfig,
   EffectiveConfigSchema,
+  type OpAMPConnectionSettings,
   type PackageStatuses,
   PackageStatusesSchema,
   type RemoteConfigStatus,
@@ -38,4 +39,6 @@ export {
   type ServerToAgent,
   ServerToAgentSchema,
   type TelemetryConnectionSettings,
+  type TLSCertificate,
+  type TLSConnectionSettings,
 } from "./gen/opamp/v1/opamp_pb.js";

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../foundation/clock.ts";
 import { describeError, errorCode } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
 import { ReportedState } from "../opamp/agent/reported-state.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
-import { RemoteConfigStatuses } from "../opamp/messages.ts";
+import { RemoteConfigStatuses, RemoteConfigStatusSchema } from "../opamp/messages.ts";
 import { ConfigurationBook } from "./change/configuration-book.ts";
 import { ConfigurationIntake } from "./change/configuration-intake.ts";
 import { Guard } from "./change/guard.ts";
@@ -409,6 +410,9 @@ export class Supervisor {
     } else if (status === applying) {
       const reason = "the supervisor ended while this configuration was being applied";
       await this.#reportRemote(lastRemoteConfigHash, { t: "failed", reason });
+    } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
+      // It failed for want of something on this host; a server that sees no verdict on it offers it again.
+      this.#state.set("remoteConfigStatus", create(RemoteConfigStatusSchema));
     }
   }
 
@@ -452,6 +456,8 @@ export class Supervisor {
       const began = clock.monotonic();
       const launch = this.#workshop.launch(current.id);
       try {
+        // What lies there may be a slow starter that was given up waiting for.
+        await this.#saved("effective.yaml", this.#files.install(current.id));
         await this.#collector.run(launch, false);
       } catch (error) {
         logger.error(

@@ -9,7 +9,7 @@ import {
 import type { CollectorProcess } from "../../src/supervisor/collector/process.ts";
 import type { Life } from "./simulated-life.ts";
 
-/** A merged configuration of the simulation. Each part is a word of {@link behaviourOf}, perhaps with a comment. */
+/** A merged configuration of the simulation. Each part is a word, perhaps with a comment; "is: " before it makes it YAML. */
 export interface SimulatedText {
   mark: string;
   remote: string | null;
@@ -19,7 +19,8 @@ export interface SimulatedText {
 
 /** How a configuration makes a Collector behave: the first of its parts that is not "good" decides. */
 export function behaviourOf({ remote, local }: Pick<SimulatedText, "remote" | "local">): string {
-  const words = [remote ?? "good", ...Object.values(local)].map((part) => part.split(" ")[0] ?? "");
+  const parts = [remote ?? "good", ...Object.values(local)];
+  const words = parts.map((part) => part.replace(/^is: /, "").split(" ")[0] ?? "");
   return words.find((word) => word !== "good") ?? "good";
 }
 

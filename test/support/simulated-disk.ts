@@ -24,6 +24,7 @@ export class DiskOfLife {
   readonly #disk: SimulatedDisk;
   readonly #life: Life;
   readonly #pending = new Map<string, Promise<unknown>>();
+  readonly #newest = new Map<string, string | Uint8Array>();
 
   constructor(disk: SimulatedDisk, life: Life) {
     this.#disk = disk;
@@ -34,11 +35,25 @@ export class DiskOfLife {
     return this.#inOrder(name, () => this.#life.perform(() => this.#disk.put(name, data)));
   }
 
+  /** As `StateDirectory.writeInTheEnd` does it. */
+  async writeInTheEnd(name: string, data: string | Uint8Array): Promise<void> {
+    this.#newest.set(name, data);
+    try {
+      await this.write(name, data);
+    } catch (error) {
+      this.#life.clock.setTimer(5_000, () => {
+        if (this.#newest.get(name) === data) this.writeInTheEnd(name, data).catch(() => undefined);
+      });
+      throw error;
+    }
+  }
+
   saveJson(name: string, value: unknown): Promise<void> {
-    return this.write(name, JSON.stringify(value));
+    return this.writeInTheEnd(name, JSON.stringify(value));
   }
 
   remove(name: string): Promise<void> {
+    this.#newest.delete(name);
     return this.#inOrder(name, () => this.#life.perform(() => void this.#disk.files.delete(name)));
   }
 

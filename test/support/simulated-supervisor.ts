@@ -39,8 +39,6 @@ const livenessTimeoutMs = 30_000;
 const validateMs = 10;
 const validateTimeoutMs = 10_000;
 
-const fallbackInputs: ConfigurationInputs = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
-
 const keptFile = "last_recv_remote_config.dat";
 const keptTelemetryFile = "last_recv_own_telemetry_config.dat";
 
@@ -198,6 +196,10 @@ export class SimulatedSupervisor implements LinkListener {
     });
   }
 
+  get reportedStatus(): RemoteConfigStatus {
+    return this.#status;
+  }
+
   /** What the server sends. */
   offer(config: AgentRemoteConfig): void {
     void this.#intake.offerRemote(config);
@@ -220,6 +222,7 @@ export class SimulatedSupervisor implements LinkListener {
       if (current === null || current.id === null) return;
       const launch = this.#workshop.launch(current.id);
       try {
+        await this.#workshop.install(current.id).catch(() => undefined);
         await this.collector.run(launch, false);
       } catch {
         this.collector.relaunchAfter(launch, 1_000, "it cannot be started");
@@ -298,11 +301,11 @@ export class SimulatedSupervisor implements LinkListener {
     const saving =
       remote === undefined
         ? this.#disk.remove(keptFile)
-        : this.#disk.write(keptFile, toBinary(AgentRemoteConfigSchema, remote));
+        : this.#disk.writeInTheEnd(keptFile, toBinary(AgentRemoteConfigSchema, remote));
     await saving.catch(() => undefined);
     if (ownTelemetry === undefined) return;
     const data = toBinary(ConnectionSettingsOffersSchema, ownTelemetry);
-    await this.#disk.write(keptTelemetryFile, data).catch(() => undefined);
+    await this.#disk.writeInTheEnd(keptTelemetryFile, data).catch(() => undefined);
   }
 
   /** As `Supervisor.#reportRemote` does it. */
@@ -314,7 +317,7 @@ export class SimulatedSupervisor implements LinkListener {
     this.#world.reported(this, configHash, verdict);
     if (verdict.t === "applying") return;
     const data = toBinary(RemoteConfigStatusSchema, status);
-    await this.#disk.write("persistent_state", data).catch(() => undefined);
+    await this.#disk.writeInTheEnd("persistent_state", data).catch(() => undefined);
     this.#reporter.refresh();
   }
 
@@ -332,6 +335,9 @@ export class SimulatedSupervisor implements LinkListener {
     } else if (status === applying) {
       const reason = "the supervisor ended while this configuration was being applied";
       await this.#report(lastRemoteConfigHash, { t: "failed", reason });
+    } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
+      this.#status = create(RemoteConfigStatusSchema);
+      this.state.set("remoteConfigStatus", this.#status);
     }
   }
 
@@ -343,14 +349,19 @@ export class SimulatedSupervisor implements LinkListener {
   #lastInputs(): ConfigurationInputs {
     const { disk } = this.#world;
     const { current, wayBack } = disk.json<BookContent>("book.json", emptyBook);
+    const telemetry = disk.files.get(keptTelemetryFile);
+    const otherwise: ConfigurationInputs = {
+      remote: current?.id === null ? keptRemote(disk.files) : undefined,
+      ownTelemetry: telemetry && fromBinary(ConnectionSettingsOffersSchema, telemetry),
+      localFiles: {},
+    };
     for (const reference of [current, ...wayBack]) {
       if (reference === null || reference.id === null || reference.role === "fallback") continue;
       const inputs = readInputs(disk.files.get(`configurations/${reference.id}.json`));
-      if (inputs !== undefined) return inputs;
+      if (inputs === undefined) continue;
+      return current?.id === null ? { ...otherwise, localFiles: inputs.localFiles } : inputs;
     }
-    const telemetry = disk.files.get(keptTelemetryFile);
-    const ownTelemetry = telemetry && fromBinary(ConnectionSettingsOffersSchema, telemetry);
-    return { ...fallbackInputs, ownTelemetry };
+    return otherwise;
   }
 }
 

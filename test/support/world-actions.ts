@@ -62,11 +62,11 @@ const waits = fc
 
 const localFiles = fc.constantFrom<Readonly<Record<string, string>>>(
   {},
-  { "local.yaml": "good local" },
-  { "local.yaml": "good other" },
-  { "local.yaml": "refused" },
-  { "local.yaml": "dies-at-start" },
-  { "local.yaml": "dies-after:3000" },
+  { "local.yaml": "is: good local" },
+  { "local.yaml": "is: good other" },
+  { "local.yaml": "is: refused" },
+  { "local.yaml": "is: dies-at-start" },
+  { "local.yaml": "is: dies-after:3000" },
 );
 
 /** Offers and time only. */
@@ -121,8 +121,8 @@ export const actions = fc.array(
 
 export const worldOptions: fc.Arbitrary<WorldOptions> = fc.record({
   mayReload: fc.boolean(),
-  fallback: fc.constantFrom(undefined, "good fallback"),
-  localFiles: fc.constantFrom<Readonly<Record<string, string>>>({}, { "local.yaml": "good local" }),
+  fallback: fc.constantFrom(undefined, "is: good fallback"),
+  localFiles: fc.constantFrom<Readonly<Record<string, string>>>({}, { "local.yaml": "is: good local" }),
 });
 
 export async function perform(world: World, action: Action): Promise<void> {

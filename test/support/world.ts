@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { Logger } from "../../src/foundation/logger.ts";
-import { type AgentRemoteConfig, AgentRemoteConfigSchema } from "../../src/opamp/messages.ts";
+import { type AgentRemoteConfig, AgentRemoteConfigSchema, RemoteConfigStatuses } from "../../src/opamp/messages.ts";
 import { type BookContent, emptyBook, faultHash } from "../../src/supervisor/change/configuration-book.ts";
 import type { JournalEntry } from "../../src/supervisor/change/journal.ts";
 import type { RemoteVerdict } from "../../src/supervisor/change/workshop.ts";
@@ -200,9 +200,15 @@ export class World {
     await this.advance(40 * 60_000);
   }
 
+  /** A supervisor that connects tells its status first, as far as it has one. */
   connected(supervisor: SimulatedSupervisor): void {
-    const { lastRemoteConfigHash } = supervisor.state.get("remoteConfigStatus") ?? {};
-    this.#compare(supervisor, fromHash(lastRemoteConfigHash ?? new Uint8Array()));
+    const { lastRemoteConfigHash = new Uint8Array(), status = 0, errorMessage } = supervisor.reportedStatus;
+    const { RemoteConfigStatuses_FAILED: failed, RemoteConfigStatuses_APPLIED: applied } = RemoteConfigStatuses;
+    const hash = fromHash(lastRemoteConfigHash);
+    const verdict = status === failed ? { t: "failed" as const, reason: errorMessage } : { t: "applied" as const };
+    const isKnown = status === failed || status === applied;
+    if (isKnown) this.statuses.push({ hash, verdict, at: this.clock.monotonic() });
+    this.#compare(supervisor, hash);
   }
 
   supervisorEnded(supervisor: SimulatedSupervisor): void {
@@ -265,17 +271,19 @@ export class World {
     const keptHash = kept && fromHash(kept.configHash);
     if (status?.verdict.t === "applied") {
       if (!stopped) expectThat(running?.text?.remote === desired.body, "APPLIED, but it does not run");
-      expectThat(current?.role === "desired", `APPLIED, but what runs is ${current?.role}`);
+      const isIt = current?.role === "desired" || current?.remoteHash === toHex(desired.hash);
+      expectThat(isIt, `APPLIED, but what runs is ${current?.role}`);
       expectThat(keptHash === desired.hash, `APPLIED, but ${keptHash} was kept`);
     } else {
       const runs = current?.role === "desired" && current.remoteHash === toHex(desired.hash);
       expectThat(!runs, "FAILED, but it runs");
+      const isOwnFault = supervisor.book.quarantined.some(({ hash }) => hash === toHex(desired.hash));
+      expectThat(isOwnFault, "FAILED for a fault of the host, and not tried again");
       expectThat(keptHash !== desired.hash, "FAILED, but it was kept");
     }
-    expectThat(
-      keptHash === undefined || this.#applied.has(keptHash),
-      `${keptHash} was kept, but never applied`,
-    );
+    const worked = [...this.#marks.values()].some(({ remoteHash, proven }) => proven && remoteHash === keptHash);
+    const applied = keptHash !== undefined && this.#applied.has(keptHash);
+    expectThat(keptHash === undefined || worked || applied, `${keptHash} was kept, but never worked`);
     return [...problems, ...this.#healthProblems(supervisor)];
   }
 
@@ -315,8 +323,8 @@ export class World {
     const known = this.#marks.get(text.mark);
     const hashes = [reference && faultHash(reference), known?.remoteHash && toHex(known.remoteHash)];
     const quarantined = this.book.quarantined.find(({ hash }) => hashes.includes(hash));
-    if (quarantined !== undefined && reference?.role !== "last-known-good") {
-      this.violations.add(`a quarantined configuration was started: ${quarantined.reason}`);
+    if (quarantined !== undefined && !wayBack.some(({ id }) => id === text.mark)) {
+      this.violations.add(`a quarantined configuration was started (${text.mark}): ${quarantined.reason}`);
     }
   }
 

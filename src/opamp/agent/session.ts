@@ -86,6 +86,11 @@ export class AgentSession {
     return this.#serverCapabilities;
   }
 
+  /** Whether it was told to stop; it cannot be started again then. */
+  get stopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
   /** Begins to connect. Only the first call, and none after `stop`, has an effect. */
   start(): void {
     if (this.#stopped !== undefined || this.#unsubscribe !== undefined) return;

@@ -88,8 +88,9 @@ export class ConfigurationBook {
 
   /** Whether what runs has failed all the same, so that it must not be started again. */
   get currentIsQuarantined(): boolean {
-    const { current } = this.#content;
-    return current?.role === "desired" && this.quarantineOf(faultHash(current)) !== undefined;
+    const { current, onProbation } = this.#content;
+    if (current === null || (current.role !== "desired" && !onProbation)) return false;
+    return this.quarantineOf(faultHash(current)) !== undefined;
   }
 
   quarantineOf(hash: string): Quarantined | undefined {
@@ -146,16 +147,15 @@ export class ConfigurationBook {
       current,
       onProbation,
       wayBack: index < 0 ? wayBack : wayBack.slice(index + 1),
+      quarantined: this.#quarantinedBut(reference),
     });
   }
 
   /** Runs something only to run anything; what once worked stays on the way back, to be tried again. */
   async makeDoWith(reference: Reference): Promise<void> {
-    const { current, wayBack, onProbation } = this.#content;
+    const { current, wayBack } = this.#content;
     const worked = current?.role === "desired" || current?.role === "last-known-good";
-    const isQuarantined = current !== null && this.quarantineOf(faultHash(current)) !== undefined;
-    const failed = isQuarantined && (onProbation || current.role === "desired");
-    const keepsCurrent = worked && current !== null && !failed;
+    const keepsCurrent = worked && current !== null && !this.currentIsQuarantined;
     await this.#write({
       ...this.#content,
       current: reference,
@@ -164,9 +164,9 @@ export class ConfigurationBook {
     });
   }
 
-  /** A new verdict, or an operator, says that this hash may run. */
-  async release(hash: string): Promise<void> {
-    const quarantined = this.#content.quarantined.filter((entry) => entry.hash !== hash);
+  /** It was proven once more: what was said against it since does not hold. */
+  async release(reference: Reference): Promise<void> {
+    const quarantined = this.#quarantinedBut(reference);
     if (quarantined.length < this.#content.quarantined.length)
       await this.#write({ ...this.#content, quarantined });
   }
@@ -174,6 +174,10 @@ export class ConfigurationBook {
   async quarantine(entry: Quarantined): Promise<void> {
     const others = this.#content.quarantined.filter(({ hash }) => hash !== entry.hash);
     await this.#write({ ...this.#content, quarantined: [...others, entry].slice(-maxQuarantined) });
+  }
+
+  #quarantinedBut({ contentHash, remoteHash }: Reference): Quarantined[] {
+    return this.#content.quarantined.filter(({ hash }) => hash !== contentHash && hash !== remoteHash);
   }
 
   async #write(content: BookContent): Promise<void> {

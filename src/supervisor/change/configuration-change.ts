@@ -79,12 +79,16 @@ export class ConfigurationChange implements Change {
     if (this.#violations.length > 0) {
       return { fault: "own", reason: `refused by agent.restrictions: ${this.#violations.join("; ")}` };
     }
-    const refused = this.#trigger.t === "local" && book.quarantineOf(this.#contentHash);
-    if (refused) return { fault: "own", reason: refused.reason };
-    const runs = book.current?.contentHash === this.#contentHash && book.current.id !== null;
+    const same = book.current?.contentHash === this.#contentHash && book.current.id !== null;
+    if (this.#trigger.t === "local") {
+      // If it is down at this moment, that is the guard's to deal with.
+      if (same) return "unchanged";
+      const refused = book.quarantineOf(this.#contentHash);
+      if (refused !== undefined) return { fault: "own", reason: refused.reason };
+    }
     const { link } = collector;
     const broken = link?.health && findBrokenComponent(link.health);
-    if (runs && collector.state.t === "running" && broken === undefined) return "unchanged";
+    if (same && collector.state.t === "running" && broken === undefined) return "unchanged";
     const validation = await this.#workshop.validate(this.record.id, signal);
     switch (validation.verdict) {
       case "valid":

@@ -76,6 +76,9 @@ export class Guard {
     this.#retry?.cancel();
     const { current } = book;
     if (current === null || current.id === null) return;
+    const { id } = current;
+    // It may be one that failed under circumstances that are gone, and that was gone back to.
+    if (this.#failedThatRuns(id) !== undefined) this.#deps.road.urgent(() => this.#takeBackFailure(id));
     if (book.onProbation) {
       const timer = clock.setTimer(this.#deps.probationMs, () => this.#endProbation());
       this.#probation = { mark: current.id, timer, killed: false };
@@ -201,14 +204,20 @@ export class Guard {
   async #takeBackFailure(mark: string): Promise<void> {
     const hash = this.#failedThatRuns(mark);
     const runs = this.#deps.workshop.collector.state.t === "running";
-    if (hash !== undefined && runs) await this.#deps.correctVerdict(hash, { t: "applied" });
+    const { book } = this.#deps.workshop;
+    if (hash === undefined || !runs || book.current === null) return;
+    await book.release(book.current);
+    await book.relabel({ ...book.current, role: "desired" });
+    await this.#deps.correctVerdict(hash, { t: "applied" });
+    this.#deps.workshop.labelChanged();
   }
 
   /** The remote hash of what runs, if it is reported FAILED and is nevertheless what should run. */
   #failedThatRuns(mark: string): string | undefined {
     const { book } = this.#deps.workshop;
     const { current } = book;
-    if (current?.id !== mark || current.role !== "desired" || book.currentIsQuarantined) return undefined;
+    const isKnown = current?.role === "desired" || current?.role === "last-known-good";
+    if (current?.id !== mark || !isKnown || book.quarantineOf(faultHash(current)) !== undefined) return undefined;
     const { remoteHash } = current;
     return remoteHash !== null && this.#deps.isReportedFailed(remoteHash) ? remoteHash : undefined;
   }
@@ -219,9 +228,9 @@ export class Guard {
     this.#deps.road.urgent(async () => {
       const { workshop } = this.#deps;
       const { book, collector } = workshop;
-      // A new offer may have been quicker, or the Collector may be down at this moment.
+      // A new offer may have been quicker, or the Collector may be down or not have dialled again at this moment.
       if (book.current?.id !== mark || !book.onProbation) return;
-      if (collector.state.t !== "running") {
+      if (collector.state.t !== "running" || collector.link?.mark !== mark) {
         this.watchCurrent();
         return;
       }
@@ -255,7 +264,7 @@ export class Guard {
       await wayBack.go(reason, { orElse: "bootstrap" });
       return;
     }
-    const reported = failed.cause === "remote" && failed.role === "desired" ? failed.remoteHash : null;
+    const reported = failed.cause === "remote" ? failed.remoteHash : null;
     const elsewhere = book.wayBack.length > 0;
     // The first configuration of a host that ran an empty Collector before, and is not to be worse off now.
     const isFirst = !elsewhere && book.onProbation;

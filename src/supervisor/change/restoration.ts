@@ -136,8 +136,9 @@ async function runCurrent(deps: RestorationDeps, adopted: "current" | "candidate
 async function start({ workshop, wayBack, guard }: RestorationDeps, id: string): Promise<void> {
   const { book, collector, logger } = workshop;
   if (book.current?.id !== id) return;
-  if (book.currentIsQuarantined && book.wayBack.length > 0) {
-    await wayBack.go("it failed before the restart", { orElse: "hold", skipCurrent: true });
+  if (book.currentIsQuarantined) {
+    const orElse = book.wayBack.length > 0 ? "hold" : "bootstrap";
+    await wayBack.go("it failed before the restart", { orElse, skipCurrent: true });
     return;
   }
   guard.watchCurrent();

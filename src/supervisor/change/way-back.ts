@@ -41,7 +41,8 @@ export class WayBack {
       const candidates = [...(skipCurrent || book.current === null ? [] : [book.current]), ...book.wayBack];
       for (const reference of candidates) {
         if (!(await this.#returnTo(reference))) continue;
-        if (reference !== book.current) {
+        if (reference === book.current) await this.#saved(() => book.release(reference));
+        else {
           const replaced = book.current;
           await this.#saved(() => book.goneBackTo(reference));
           await this.#restoreKeptFiles(reference, replaced);

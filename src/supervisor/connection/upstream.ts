@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../../foundation/clock.ts";
+import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import { AgentSession } from "../../opamp/agent/session.ts";
@@ -9,8 +10,10 @@ import {
   type ConnectionSettingsOffers,
   ConnectionSettingsOffersSchema,
   type CustomMessage,
+  type OpAMPConnectionSettings,
   type ServerToAgent,
 } from "../../opamp/messages.ts";
+import { withOffer } from "./offered-settings.ts";
 
 /** What the server can ask of the supervisor. Parts whose capability is off never arrive here. */
 export interface UpstreamHandlers {
@@ -27,43 +30,65 @@ interface UpstreamDeps {
   logger: Logger;
 }
 
-/** The connection to the OpAMP server: one session, and what the server's messages ask for. */
+interface Connection {
+  settings: AgentSessionSettings;
+  session: AgentSession;
+}
+
+/** How long a candidate may take to be answered by its server. */
+const candidateTimeoutMs = 15_000;
+
+/** The connection to the OpAMP server, and what the server's messages ask for. */
 export class Upstream {
-  readonly #session: AgentSession;
   readonly #handlers: UpstreamHandlers;
   readonly #deps: UpstreamDeps;
+  #live: Connection;
+  /** Offered settings that are being tried beside the live connection. */
+  #candidate: Connection | undefined;
+  #lastOfferHash: string | undefined;
+  #stopping = false;
 
   constructor(settings: AgentSessionSettings, handlers: UpstreamHandlers, deps: UpstreamDeps) {
     this.#handlers = handlers;
     this.#deps = deps;
-    this.#session = new AgentSession(
-      settings,
-      deps.state,
-      {
-        onConnected: () => undefined,
-        onConnectFailed: () => undefined,
-        onDisconnected: () => undefined,
-        onMessage: (message) => this.#onMessage(message),
-        onInstanceUid: (uid) => handlers.instanceUid(uid),
-      },
-      { clock: deps.clock, logger: deps.logger },
-    );
+    this.#live = this.#open(settings);
   }
 
   start(): void {
-    this.#session.start();
+    this.#live.session.start();
   }
 
   /** Says goodbye and closes, within a bound. */
-  stop(): Promise<void> {
-    return this.#session.stop();
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([this.#candidate?.session.stop(), this.#live.session.stop()]);
   }
 
   sendCustomMessage(message: CustomMessage): void {
-    const outcome = this.#session.sendCustomMessage(message);
+    const outcome = this.#live.session.sendCustomMessage(message);
     if (outcome === "queued") return;
     const fields = { event: "custom_message_dropped", capability: message.capability, reason: outcome };
     this.#deps.logger.warn(fields, "a custom message of the Collector was dropped");
+  }
+
+  #open(settings: AgentSessionSettings): Connection {
+    const { state, clock, logger } = this.#deps;
+    const session = new AgentSession(
+      settings,
+      state,
+      {
+        onConnected: () => this.#connected(connection),
+        onConnectFailed: (error) => this.#refused(connection, error),
+        onDisconnected: () => undefined,
+        onMessage: (message) => {
+          if (connection === this.#live) this.#onMessage(message);
+        },
+        onInstanceUid: (uid) => this.#handlers.instanceUid(uid),
+      },
+      { clock, logger },
+    );
+    const connection: Connection = { settings, session };
+    return connection;
   }
 
   #onMessage(message: ServerToAgent): void {
@@ -78,7 +103,8 @@ export class Upstream {
   }
 
   #onConnectionSettings(offers: ConnectionSettingsOffers): void {
-    const { hash, ownMetrics, ownTraces, ownLogs } = offers;
+    const { hash, opamp, ownMetrics, ownTraces, ownLogs } = offers;
+    if (opamp !== undefined) this.#try(opamp, Buffer.from(hash).toString("hex"));
     if (ownMetrics === undefined && ownTraces === undefined && ownLogs === undefined) return;
     this.#handlers.ownTelemetry(
       create(ConnectionSettingsOffersSchema, {
@@ -88,5 +114,61 @@ export class Upstream {
         ...(ownLogs && { ownLogs }),
       }),
     );
+  }
+
+  /** Connects with offered settings beside the live connection, which is only given up for one that works (AN3). */
+  #try(offer: OpAMPConnectionSettings, hash: string): void {
+    const { logger, clock } = this.#deps;
+    if (hash !== "" && hash === this.#lastOfferHash) return;
+    this.#lastOfferHash = hash;
+    let settings: AgentSessionSettings | undefined;
+    try {
+      settings = withOffer(this.#live.settings, offer);
+    } catch (error) {
+      const fields = { event: "connection_settings_refused", error: describeError(error) };
+      logger.error(fields, "the connection settings that the server offers cannot be used");
+      return;
+    }
+    if (settings === undefined) return;
+    void this.#candidate?.session.stop();
+    const candidate = this.#open(settings);
+    this.#candidate = candidate;
+    logger.info(
+      { event: "connection_settings_received" },
+      "trying the connection settings that the server offers",
+    );
+    // A server takes two connections of one uid for two agents, so with the same one it is one after the other.
+    const gone =
+      settings.endpoint.host === this.#live.settings.endpoint.host ? this.#live.session.stop() : undefined;
+    void Promise.resolve(gone).then(() => {
+      candidate.session.start();
+      clock.setTimer(candidateTimeoutMs, () => {
+        this.#refused(candidate, new Error(`no answer within ${candidateTimeoutMs / 1_000} s`));
+      });
+    });
+  }
+
+  #connected(connection: Connection): void {
+    if (connection !== this.#candidate) return;
+    const former = this.#live;
+    this.#candidate = undefined;
+    this.#live = connection;
+    this.#deps.logger.info(
+      { event: "connection_settings_applied", server_url: connection.settings.endpoint.host },
+      "the offered connection works and is used from now on",
+    );
+    void former.session.stop();
+  }
+
+  #refused(connection: Connection, error: Error): void {
+    if (connection !== this.#candidate) return;
+    this.#candidate = undefined;
+    const fields = { event: "connection_settings_refused", error: describeError(error) };
+    this.#deps.logger.error(fields, "the offered connection does not work; the former one is used");
+    void connection.session.stop().then(() => {
+      if (!this.#live.session.stopped || this.#stopping) return;
+      this.#live = this.#open(this.#live.settings);
+      this.#live.session.start();
+    });
   }
 }

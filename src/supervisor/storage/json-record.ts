@@ -44,7 +44,7 @@ export class JsonRecord<T> {
   /** The value counts at once; a disk that is full makes this reject, but not forget. */
   async save(value: T): Promise<void> {
     this.#value = value;
-    await this.#directory.write(this.#name, `${JSON.stringify(value)}\n`);
+    await this.#directory.writeInTheEnd(this.#name, `${JSON.stringify(value)}\n`);
   }
 }
 

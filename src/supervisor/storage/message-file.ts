@@ -30,5 +30,5 @@ export async function saveMessage<T extends Message>(
   schema: GenMessage<T>,
   message: T,
 ): Promise<void> {
-  await directory.write(name, toBinary(schema, message));
+  await directory.writeInTheEnd(name, toBinary(schema, message));
 }

@@ -64,5 +64,5 @@ export async function savePersistentState(directory: StateDirectory, state: Pers
       error_message: errorMessage,
     },
   });
-  await directory.write(fileName, text);
+  await directory.writeInTheEnd(fileName, text);
 }

@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../../foundation/clock.ts";
+import type { Clock, Timer } from "../../foundation/clock.ts";
 import { describeError, isMissing } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { syncDirectory, temporarySuffix, writeFileAtomically } from "./atomic-file.ts";
+
+/** How long a disk that refused a write is left alone. */
+const retryMs = 5_000;
 
 /** Damaged files of one name that are kept for somebody to look at. */
 const keptCorrupt = 3;
@@ -15,6 +18,8 @@ export class StateDirectory {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #pending = new Map<string, Promise<void>>();
+  readonly #unwritten = new Map<string, string | Uint8Array>();
+  #retry: Timer | undefined;
 
   private constructor(path: string, clock: Clock, logger: Logger) {
     this.#path = path;
@@ -67,12 +72,36 @@ export class StateDirectory {
 
   /** Writes of one file take effect in the order of the calls. */
   write(name: string, data: string | Uint8Array): Promise<void> {
-    return this.#inOrder(name, () => writeFileAtomically(this.path(name), data));
+    return this.#inOrder(name, async () => {
+      this.#unwritten.delete(name);
+      await writeFileAtomically(this.path(name), data);
+    });
+  }
+
+  /**
+   * The same for a file whose content counts although the disk refuses it: it still rejects, but the newest
+   * content is written again every few seconds until that works.
+   */
+  async writeInTheEnd(name: string, data: string | Uint8Array): Promise<void> {
+    try {
+      await this.write(name, data);
+    } catch (error) {
+      this.#unwritten.set(name, data);
+      this.#retry ??= this.#clock.setTimer(retryMs, () => this.#writeAgain());
+      throw error;
+    }
+  }
+
+  /** Gives up what could not be written: another process may own the directory by now. */
+  close(): void {
+    this.#unwritten.clear();
+    this.#retry?.cancel();
   }
 
   /** Survives a power cut; a file that is not there is fine. */
   remove(name: string): Promise<void> {
     return this.#inOrder(name, async () => {
+      this.#unwritten.delete(name);
       await rm(this.path(name), { force: true });
       await syncDirectory(this.#path);
     });
@@ -104,6 +133,11 @@ export class StateDirectory {
     } catch (error) {
       this.#logger.error({ ...fields, error: describeError(error) }, `${name} cannot be set aside`);
     }
+  }
+
+  #writeAgain(): void {
+    this.#retry = undefined;
+    for (const [name, data] of this.#unwritten) this.writeInTheEnd(name, data).catch(() => undefined);
   }
 
   #inOrder(name: string, action: () => Promise<void>): Promise<void> {

@@ -122,6 +122,7 @@ export class SupervisorFiles {
   }
 
   close(): Promise<void> {
+    this.#directory.close();
     return this.#lock.release();
   }
 
@@ -198,7 +199,8 @@ export async function openSupervisorFiles(
   await snapshotDirectory.clearUnfinished().catch(unsaved);
   const snapshots = new Snapshots(snapshotDirectory);
   const lastInputs = await findLastInputs(book.value, snapshots, {
-    remote: undefined,
+    // The order to run no Collector has no snapshot.
+    remote: book.value.current?.id === null ? savedRemote : undefined,
     ownTelemetry,
     localFiles: {},
   });
@@ -226,7 +228,8 @@ async function findLastInputs(
   for (const reference of [current, ...wayBack]) {
     if (reference === null || reference.id === null || reference.role === "fallback") continue;
     const snapshot = await snapshots.load(reference.id);
-    if (snapshot !== undefined) return snapshot.inputs;
+    if (snapshot === undefined) continue;
+    return current?.id === null ? { ...otherwise, localFiles: snapshot.inputs.localFiles } : snapshot.inputs;
   }
   return otherwise;
 }

@@ -71,11 +71,20 @@ export function dying(host: SupervisorHost, afterMs: number): AgentRemoteConfig 
   });
 }
 
+export interface SlowSource {
+  /** For a value of the configuration. */
+  reference: string;
+  /** Resolves when a start waits for it. */
+  asked: Promise<void>;
+  /** Lets the start go on. */
+  release(): void;
+}
+
 /**
  * Answers the `http` provider of a Collector's configuration: the first time, which is the check, at once, and
  * the start only when the test says so. A start that is really slow, or hangs.
  */
-export async function slowSource(): Promise<{ reference: string; asked: Promise<void>; release(): void }> {
+export async function slowSource(): Promise<SlowSource> {
   let requests = 0;
   let released = false;
   const waiting: ServerResponse[] = [];

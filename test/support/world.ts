@@ -249,6 +249,8 @@ export class World {
     }
     expectThat(host.alive.length <= 1, `${host.alive.length} Collectors run`);
 
+    // What kept quiet through its probation and goes on dying is tried again and again where there is nothing else.
+    if (this.#diesSteadily(supervisor)) return problems;
     const stopped = desired !== undefined && desired.body === undefined;
     if (stopped) expectThat(status?.verdict.t === "applied", `the order to stop is ${status?.verdict.t}`);
     // An offer that failed after an order to stop leaves that order in force.
@@ -285,6 +287,13 @@ export class World {
     const applied = keptHash !== undefined && this.#applied.has(keptHash);
     expectThat(keptHash === undefined || worked || applied, `${keptHash} was kept, but never worked`);
     return [...problems, ...this.#healthProblems(supervisor)];
+  }
+
+  #diesSteadily({ book, collector }: SimulatedSupervisor): boolean {
+    const data = this.disk.files.get(`configurations/${book.current?.id}.yaml`);
+    if (data === undefined || book.onProbation || book.wayBack.length > 0) return false;
+    const text = JSON.parse(new TextDecoder().decode(data)) as SimulatedText;
+    return /-after:/.test(behaviourOf(text)) && collector.state.t !== "stopped";
   }
 
   /** After offers alone, each that works has been applied, and each that does not has failed. */

@@ -4,7 +4,16 @@ import type { ConnectionOptions } from "node:tls";
 export interface ClientTls
   extends Pick<
     ConnectionOptions,
-    "ca" | "cert" | "key" | "servername" | "minVersion" | "maxVersion" | "ciphers" | "rejectUnauthorized"
+    | "ca"
+    | "cert"
+    | "key"
+    | "servername"
+    | "minVersion"
+    | "maxVersion"
+    | "ciphers"
+    | "ecdhCurve"
+    | "rejectUnauthorized"
+    | "checkServerIdentity"
   > {}
 
 /** How one session reaches its server. */

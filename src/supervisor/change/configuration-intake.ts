@@ -33,18 +33,16 @@ export class ConfigurationIntake {
   /** Hash of the remote configuration that waits or is under way. */
   #pending: string | undefined;
   #retry: Timer | undefined;
+  #localRetry: Timer | undefined;
   readonly #retryBackoff: Backoff;
+  readonly #localBackoff: Backoff;
 
   constructor(accepted: ConfigurationInputs, deps: IntakeDeps) {
     this.#accepted = accepted;
     this.#deps = deps;
-    this.#retryBackoff = new Backoff({
-      initialMs: 30_000,
-      maxMs: 600_000,
-      factor: 2,
-      jitter: 0.3,
-      ...(deps.random && { random: deps.random }),
-    });
+    const waits = { initialMs: 30_000, maxMs: 600_000, factor: 2, jitter: 0.3 };
+    this.#retryBackoff = new Backoff({ ...waits, ...(deps.random && { random: deps.random }) });
+    this.#localBackoff = new Backoff({ ...waits, ...(deps.random && { random: deps.random }) });
   }
 
   get accepted(): ConfigurationInputs {
@@ -127,7 +125,9 @@ export class ConfigurationIntake {
         await workshop.saveKept(inputs);
         return undefined;
       }
-      return this.#change({ t: "local", what: "own telemetry" }, inputs);
+      return this.#change({ t: "local", what: "own telemetry" }, inputs, {
+        again: () => this.offerOwnTelemetry(ownTelemetry),
+      });
     });
   }
 
@@ -138,17 +138,17 @@ export class ConfigurationIntake {
     const { inputs } = snapshot;
     const { trigger, what, contentHash } = record.detail;
     if (trigger === "stop" && inputs.remote !== undefined) {
-      return new StopChange(record.id, inputs.remote, inputs, this.#deps.workshop, () => undefined);
+      const offer = inputs.remote;
+      return new StopChange(record.id, offer, inputs, this.#deps.workshop, (failure) =>
+        this.#settled(offer, failure),
+      );
     }
-    const hash = typeof contentHash === "string" ? contentHash : "";
+    const staged = { id: record.id, contentHash: typeof contentHash === "string" ? contentHash : "" };
     if (trigger === "remote" && inputs.remote !== undefined) {
       this.#pending = hex(inputs.remote.configHash);
-      return this.#change({ t: "remote", offer: inputs.remote }, inputs, {
-        id: record.id,
-        contentHash: hash,
-      });
+      return this.#change({ t: "remote", offer: inputs.remote }, inputs, { staged });
     }
-    return this.#change({ t: "local", what: String(what) }, inputs, { id: record.id, contentHash: hash });
+    return this.#change({ t: "local", what: String(what) }, inputs, { staged });
   }
 
   /** A failure of the host is tried again, at growing intervals, until another offer comes. */
@@ -169,8 +169,17 @@ export class ConfigurationIntake {
     );
   }
 
+  /** The same for what something on this host asked for: `again` asks once more. */
+  #settledLocal(again: () => void, failure: Failure | undefined): void {
+    this.#localRetry?.cancel();
+    if (failure === undefined) this.#localBackoff.reset();
+    if (failure?.fault !== "host") return;
+    this.#localRetry = this.#deps.workshop.clock.setTimer(this.#localBackoff.next(), again);
+  }
+
   stop(): void {
     this.#retry?.cancel();
+    this.#localRetry?.cancel();
   }
 
   /** What failed by its own fault is not tried again, only told again. */
@@ -232,7 +241,7 @@ export class ConfigurationIntake {
   #change(
     trigger: ConstructorParameters<typeof ConfigurationChange>[1],
     inputs: ConfigurationInputs,
-    staged?: { id: string; contentHash: string },
+    { staged, again }: { staged?: { id: string; contentHash: string }; again?: () => void } = {},
   ): Change {
     const { workshop, wayBack, newMark } = this.#deps;
     return new ConfigurationChange(staged?.id ?? newMark(), trigger, inputs, {
@@ -241,6 +250,7 @@ export class ConfigurationIntake {
       ...(staged && { stagedContentHash: staged.contentHash }),
       settled: (failure) => {
         if (trigger.t === "remote") this.#settled(trigger.offer, failure);
+        else this.#settledLocal(again ?? (() => this.changeLocal(trigger.what)), failure);
       },
     });
   }

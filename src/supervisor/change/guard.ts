@@ -42,6 +42,7 @@ export class Guard {
   readonly #deps: GuardDeps;
   #probation: { mark: string; timer: Timer; killed: boolean } | undefined;
   #retry: Timer | undefined;
+  #takingBack: Timer | undefined;
   #stop: () => void = () => undefined;
   readonly #startBackoff = new Backoff({ initialMs: 2_000, maxMs: 30_000, factor: 2, jitter: 0.5 });
   /** A slow starter that was given up waiting for, but not taken back. */
@@ -59,6 +60,7 @@ export class Guard {
     this.#stop();
     this.#probation?.timer.cancel();
     this.#retry?.cancel();
+    this.#takingBack?.cancel();
   }
 
   /** Called whenever another configuration has come to run. */
@@ -78,7 +80,7 @@ export class Guard {
     if (current === null || current.id === null) return;
     const { id } = current;
     // It may be one that failed under circumstances that are gone, and that was gone back to.
-    if (this.#failedThatRuns(id) !== undefined) this.#deps.road.urgent(() => this.#takeBackFailure(id));
+    this.#takeBackFailureLater(id);
     if (book.onProbation) {
       const timer = clock.setTimer(this.#deps.probationMs, () => this.#endProbation());
       this.#probation = { mark: current.id, timer, killed: false };
@@ -127,6 +129,8 @@ export class Guard {
   #onEvent(event: CollectorEvent): void {
     switch (event.t) {
       case "exited":
+        this.#takingBack?.cancel();
+        this.#takingBack = undefined;
         if (!event.claimed) this.#onExit(event);
         return;
       case "start-failed":
@@ -197,7 +201,16 @@ export class Guard {
   #onHealthy(mark: string): void {
     this.#startBackoff.reset();
     this.#deps.policy.recordHealthy();
-    if (this.#failedThatRuns(mark) !== undefined) this.#deps.road.urgent(() => this.#takeBackFailure(mark));
+    this.#takeBackFailureLater(mark);
+  }
+
+  /** Not before it has run for as long as a probation: a crash loop is healthy between its crashes too. */
+  #takeBackFailureLater(mark: string): void {
+    if (this.#takingBack !== undefined || this.#failedThatRuns(mark) === undefined) return;
+    this.#takingBack = this.#deps.workshop.clock.setTimer(this.#deps.probationMs, () => {
+      this.#takingBack = undefined;
+      this.#deps.road.urgent(() => this.#takeBackFailure(mark));
+    });
   }
 
   /** A verdict that a timeout or a crash loop turned to FAILED is corrected once the same configuration runs. */

@@ -1,7 +1,9 @@
+import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { rootCertificates, type SecureVersion } from "node:tls";
+import { checkServerIdentity, rootCertificates, type SecureVersion } from "node:tls";
 import type { ClientTls } from "../../opamp/agent/settings.ts";
 import type { TlsSettings } from "../settings/supervisor-settings.ts";
+import { opensslCipher, opensslCurve } from "./tls-names.ts";
 
 const versions: Record<string, SecureVersion> = {
   "1.0": "TLSv1.2",
@@ -27,7 +29,24 @@ export function clientTls(settings: TlsSettings): ClientTls {
     ...(key !== undefined && { key }),
     ...(settings.maxVersion && { maxVersion: versions[settings.maxVersion] ?? "TLSv1.3" }),
     ...(settings.serverNameOverride && { servername: settings.serverNameOverride }),
-    ...(settings.cipherSuites.length > 0 && { ciphers: settings.cipherSuites.join(":") }),
+    ...(settings.cipherSuites.length > 0 && { ciphers: settings.cipherSuites.map(opensslCipher).join(":") }),
+    ...(settings.curvePreferences.length > 0 && {
+      ecdhCurve: settings.curvePreferences.map(opensslCurve).join(":"),
+    }),
+    ...(settings.pinSha256.length > 0 && { checkServerIdentity: pinned(settings) }),
+  };
+}
+
+/** Only a server whose public key is pinned, and whose name fits as well, is the right one. */
+function pinned({ pinSha256, insecureSkipVerify }: TlsSettings): typeof checkServerIdentity {
+  if (insecureSkipVerify) {
+    throw new Error("server.tls.pin_sha256: pins mean nothing with insecure_skip_verify: remove one of them");
+  }
+  return (host, certificate) => {
+    const key = new X509Certificate(certificate.raw).publicKey.export({ type: "spki", format: "der" });
+    const pin = createHash("sha256").update(key).digest("base64");
+    if (pinSha256.includes(pin)) return checkServerIdentity(host, certificate);
+    return new Error(`the server's public key (pin ${pin}) is none of server.tls.pin_sha256`);
   };
 }
 

@@ -1,9 +1,19 @@
+import type { AgentRemoteConfig } from "../../../src/opamp/messages.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
-import { expectRuns, lastStatusOf, named, slowSource, standIn } from "../../support/fault-host.ts";
+import { expectRuns, lastStatusOf, named, type SlowSource, slowSource, standIn } from "../../support/fault-host.ts";
 import { remoteConfig } from "../../support/recording-opamp-server.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
+
+/** Resolves when the Collector itself, after the check, asks for what its start waits for. */
+async function started(host: SupervisorHost, config: AgentRemoteConfig, source: SlowSource): Promise<void> {
+  const verdict = host.server.verdict(config).then(({ errorMessage }) => {
+    throw new Error(`a verdict without a start: ${errorMessage}`);
+  });
+  await Promise.race([source.asked, verdict]);
+  verdict.catch(() => undefined);
+}
 
 const reloadModes = [{ mode: "reload" }, { mode: "restart", use_hup_config_reload: false }];
 
@@ -52,7 +62,7 @@ describe("a configuration", () => {
     await host.apply(named(host, "before"));
     const source = await slowSource();
     const config = host.server.offer(waitingFor(host, source.reference));
-    await source.asked;
+    await started(host, config, source);
     await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
     await expectRuns(host, "before");
     expect(host.server.statusesOf(config)).toEqual(["APPLYING", "FAILED"]);
@@ -65,7 +75,7 @@ describe("a configuration", () => {
     await host.apply(named(host, "before"));
     const source = await slowSource();
     const config = host.server.offer(waitingFor(host, source.reference));
-    await source.asked;
+    await started(host, config, source);
     expect(lastStatusOf(host, config)).toBe("APPLYING");
     source.release();
     await host.server.verdict(config);
@@ -78,7 +88,7 @@ describe("a configuration", () => {
     await host.startHealthy();
     const source = await slowSource();
     const config = host.server.offer(waitingFor(host, source.reference));
-    await source.asked;
+    await started(host, config, source);
     await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
     source.release();
     await host.server.until("APPLIED", () => lastStatusOf(host, config) === "APPLIED");

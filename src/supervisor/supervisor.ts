@@ -26,6 +26,7 @@ import { Liveness } from "./collector/liveness.ts";
 import { LocalLink } from "./collector/local-link.ts";
 import { spawnCollector } from "./collector/process.ts";
 import { RestartPolicy } from "./collector/restart-policy.ts";
+import type { RunAs } from "./collector/run-as.ts";
 import { readLocalFiles } from "./configuration/compose.ts";
 import { ConfigurationError } from "./configuration/configuration-error.ts";
 import { localFilePaths } from "./configuration/order.ts";
@@ -66,10 +67,16 @@ export async function startSupervisor(
 ): Promise<Supervisor> {
   const { clock, logger } = deps;
   const { instanceId } = settings.agent;
-  const files = await openSupervisorFiles(settings.storage.directory, { clock, logger, instanceId });
+  const runAs = await collectorUser(settings);
+  const files = await openSupervisorFiles(settings.storage.directory, {
+    clock,
+    logger,
+    instanceId,
+    collectorGid: runAs?.gid,
+  });
   try {
-    const binary = await identify(settings, files, deps);
-    const supervisor = new Supervisor(settings, files, binary, deps);
+    const binary = await identify(settings, files, runAs, deps);
+    const supervisor = new Supervisor(settings, files, { binary, runAs }, deps);
     await supervisor.start();
     return supervisor;
   } catch (error) {
@@ -83,6 +90,7 @@ export class Supervisor {
   readonly #settings: SupervisorSettings;
   readonly #files: SupervisorFiles;
   readonly #binary: CollectorBinary;
+  readonly #runAs: RunAs | undefined;
   readonly #deps: SupervisorDeps;
   readonly #log: AgentLog;
   readonly #collector: Collector;
@@ -104,7 +112,7 @@ export class Supervisor {
   constructor(
     settings: SupervisorSettings,
     files: SupervisorFiles,
-    binary: CollectorBinary,
+    { binary, runAs }: { binary: CollectorBinary; runAs: RunAs | undefined },
     deps: SupervisorDeps,
   ) {
     const { clock, logger } = deps;
@@ -112,6 +120,7 @@ export class Supervisor {
     this.#settings = settings;
     this.#files = files;
     this.#binary = binary;
+    this.#runAs = runAs;
     this.#deps = deps;
     this.#log = new AgentLog({ path: files.path("agent.log"), logger, clock, ...agent.log });
     this.#collector = new Collector({
@@ -134,6 +143,7 @@ export class Supervisor {
       ...deps,
       settings,
       binary,
+      runAs,
       collector: this.#collector,
       book: this.#book,
       snapshots: files.snapshots,
@@ -278,6 +288,7 @@ export class Supervisor {
 
   /** The same, but leaves the Collector running for the next supervisor to adopt. */
   handOver(): Promise<void> {
+    this.#reporter.stop();
     this.#ended ??= this.#end(() => this.#collector.release());
     return this.#ended;
   }
@@ -306,7 +317,7 @@ export class Supervisor {
       return "ignore" as const;
     });
     try {
-      return await spawnCollector({ executable, args, env, logFd, clock });
+      return await spawnCollector({ executable, args, env, logFd, runAs: this.#runAs, clock });
     } finally {
       if (logFd !== "ignore") await this.#log.release(logFd);
     }
@@ -482,9 +493,19 @@ export class Supervisor {
   }
 }
 
+/** @throws when `agent.run_as` is set and cannot work; the message says what is missing. */
+async function collectorUser({ agent }: SupervisorSettings): Promise<RunAs | undefined> {
+  if (agent.runAs === undefined) return undefined;
+  const { checkRunAs } = await import("./collector/run-as.ts");
+  const check = await checkRunAs(agent.runAs);
+  if (!check.ok) throw new Error(check.message);
+  return check.runAs;
+}
+
 async function identify(
   settings: SupervisorSettings,
   files: SupervisorFiles,
+  runAs: RunAs | undefined,
   { clock, logger }: SupervisorDeps,
 ): Promise<CollectorBinary> {
   const binary = await identifyBinary({
@@ -492,6 +513,7 @@ async function identify(
     env: collectorEnvironment(settings),
     timeoutMs: settings.agent.bootstrapTimeoutMs,
     cachePath: files.path("binary.json"),
+    runAs,
     clock,
   });
   if (binary.identified) return binary;

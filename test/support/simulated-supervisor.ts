@@ -324,7 +324,8 @@ export class SimulatedSupervisor implements LinkListener {
   /** As `Supervisor.#settleStatus` does it. */
   async #settleStatus(): Promise<void> {
     const { status, lastRemoteConfigHash } = this.#status;
-    const { RemoteConfigStatuses_APPLYING: applying, RemoteConfigStatuses_FAILED: failed } = RemoteConfigStatuses;
+    const { RemoteConfigStatuses_APPLYING: applying, RemoteConfigStatuses_FAILED: failed } =
+      RemoteConfigStatuses;
     const hash = Buffer.from(lastRemoteConfigHash).toString("hex");
     const refused = this.book.quarantineOf(hash);
     const { current } = this.book;

@@ -1,6 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { Logger } from "../../src/foundation/logger.ts";
-import { type AgentRemoteConfig, AgentRemoteConfigSchema, RemoteConfigStatuses } from "../../src/opamp/messages.ts";
+import {
+  type AgentRemoteConfig,
+  AgentRemoteConfigSchema,
+  RemoteConfigStatuses,
+} from "../../src/opamp/messages.ts";
 import { type BookContent, emptyBook, faultHash } from "../../src/supervisor/change/configuration-book.ts";
 import type { JournalEntry } from "../../src/supervisor/change/journal.ts";
 import type { RemoteVerdict } from "../../src/supervisor/change/workshop.ts";
@@ -203,9 +207,11 @@ export class World {
   /** A supervisor that connects tells its status first, as far as it has one. */
   connected(supervisor: SimulatedSupervisor): void {
     const { lastRemoteConfigHash = new Uint8Array(), status = 0, errorMessage } = supervisor.reportedStatus;
-    const { RemoteConfigStatuses_FAILED: failed, RemoteConfigStatuses_APPLIED: applied } = RemoteConfigStatuses;
+    const { RemoteConfigStatuses_FAILED: failed, RemoteConfigStatuses_APPLIED: applied } =
+      RemoteConfigStatuses;
     const hash = fromHash(lastRemoteConfigHash);
-    const verdict = status === failed ? { t: "failed" as const, reason: errorMessage } : { t: "applied" as const };
+    const verdict =
+      status === failed ? { t: "failed" as const, reason: errorMessage } : { t: "applied" as const };
     const isKnown = status === failed || status === applied;
     if (isKnown) this.statuses.push({ hash, verdict, at: this.clock.monotonic() });
     this.#compare(supervisor, hash);
@@ -283,17 +289,23 @@ export class World {
       expectThat(isOwnFault, "FAILED for a fault of the host, and not tried again");
       expectThat(keptHash !== desired.hash, "FAILED, but it was kept");
     }
-    const worked = [...this.#marks.values()].some(({ remoteHash, proven }) => proven && remoteHash === keptHash);
+    const worked = [...this.#marks.values()].some(
+      ({ remoteHash, proven }) => proven && remoteHash === keptHash,
+    );
     const applied = keptHash !== undefined && this.#applied.has(keptHash);
     expectThat(keptHash === undefined || worked || applied, `${keptHash} was kept, but never worked`);
     return [...problems, ...this.#healthProblems(supervisor)];
   }
 
-  #diesSteadily({ book, collector }: SimulatedSupervisor): boolean {
-    const data = this.disk.files.get(`configurations/${book.current?.id}.yaml`);
-    if (data === undefined || book.onProbation || book.wayBack.length > 0) return false;
-    const text = JSON.parse(new TextDecoder().decode(data)) as SimulatedText;
-    return /-after:/.test(behaviourOf(text)) && collector.state.t !== "stopped";
+  #diesSteadily({ book }: SimulatedSupervisor): boolean {
+    const [nearest] = book.wayBack;
+    const last = nearest ?? book.current;
+    const data = this.disk.files.get(`configurations/${last?.id}.yaml`);
+    if (data === undefined || book.onProbation || last?.untried === true) return false;
+    const isInPlay = nearest === undefined || book.current?.role === "fallback";
+    return (
+      isInPlay && /-after:/.test(behaviourOf(JSON.parse(new TextDecoder().decode(data)) as SimulatedText))
+    );
   }
 
   /** After offers alone, each that works has been applied, and each that does not has failed. */
@@ -332,7 +344,8 @@ export class World {
     const known = this.#marks.get(text.mark);
     const hashes = [reference && faultHash(reference), known?.remoteHash && toHex(known.remoteHash)];
     const quarantined = this.book.quarantined.find(({ hash }) => hashes.includes(hash));
-    if (quarantined !== undefined && !wayBack.some(({ id }) => id === text.mark)) {
+    const isLastResort = reference?.role === "bootstrap" || reference?.role === "fallback";
+    if (quarantined !== undefined && !isLastResort && !wayBack.some(({ id }) => id === text.mark)) {
       this.violations.add(`a quarantined configuration was started (${text.mark}): ${quarantined.reason}`);
     }
   }

@@ -81,7 +81,7 @@ export class Guard {
     const { id } = current;
     // It may be one that failed under circumstances that are gone, and that was gone back to.
     this.#takeBackFailureLater(id);
-    if (book.onProbation) {
+    if (book.onProbation && !book.currentIsQuarantined) {
       const timer = clock.setTimer(this.#deps.probationMs, () => this.#endProbation());
       this.#probation = { mark: current.id, timer, killed: false };
       // What was reported before the watch began counts too.
@@ -89,7 +89,8 @@ export class Guard {
       if (link?.mark === current.id && link.health !== undefined) this.#judge(current.id, link.health);
     }
     const makesDo = current.role === "fallback" || current.role === "bootstrap";
-    if (makesDo && book.wayBack.length > 0) this.#retry = clock.setTimer(retryMs, () => this.#tryBetter());
+    if ((makesDo || book.currentIsQuarantined) && book.wayBack.length > 0)
+      this.#retry = clock.setTimer(retryMs, () => this.#tryBetter());
   }
 
   /** See {@link Workshop.provesLater}. One that ends before it has proven itself makes room for what ran before. */
@@ -230,7 +231,8 @@ export class Guard {
     const { book } = this.#deps.workshop;
     const { current } = book;
     const isKnown = current?.role === "desired" || current?.role === "last-known-good";
-    if (current?.id !== mark || !isKnown || book.quarantineOf(faultHash(current)) !== undefined) return undefined;
+    if (current?.id !== mark || !isKnown || book.quarantineOf(faultHash(current)) !== undefined)
+      return undefined;
     const { remoteHash } = current;
     return remoteHash !== null && this.#deps.isReportedFailed(remoteHash) ? remoteHash : undefined;
   }

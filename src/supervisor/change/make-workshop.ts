@@ -4,11 +4,13 @@ import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { CollectorBinary } from "../collector/binary.ts";
 import type { Collector, Launch } from "../collector/collector.ts";
+import type { RunAs } from "../collector/run-as.ts";
 import { validateConfiguration } from "../collector/validate.ts";
 import { type Composition, compose } from "../configuration/compose.ts";
 import type { ExtensionSettings } from "../configuration/extension-fragment.ts";
 import { checkRestrictions } from "../configuration/restrictions.ts";
 import { collectSecrets, SecretMasker } from "../configuration/secrets.ts";
+import { readSmallFile } from "../configuration/small-file.ts";
 import { readSource } from "../configuration/sources.ts";
 import type { Tree } from "../configuration/tree.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
@@ -37,6 +39,7 @@ interface WorkshopDeps {
   book: ConfigurationBook;
   snapshots: Snapshots;
   binary: CollectorBinary;
+  runAs: RunAs | undefined;
   /** Where the Collector reads its configuration. */
   configPath: string;
   /** Of the link as it is now; the mark differs with every configuration. */
@@ -136,6 +139,7 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
         featureGates,
         env,
         timeoutMs: validateTimeoutMs,
+        runAs: deps.runAs,
         clock,
       });
     },
@@ -174,7 +178,7 @@ class Masks {
   async learn(tree: Tree): Promise<void> {
     const secrets = await collectSecrets(tree, {
       env: (name) => this.#env[name],
-      readFile: (path) => readFile(path, "utf8"),
+      readFile: readSmallFile,
     });
     // The one that fails, the one that runs and the one to go back to are all that can be quoted.
     this.#learned = [...this.#learned, secrets].slice(-4);

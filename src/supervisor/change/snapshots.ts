@@ -38,7 +38,7 @@ export interface SnapshotDirectory {
   path(name: string): string;
   /** undefined when there is no such file. */
   read(name: string): Promise<Uint8Array | undefined>;
-  write(name: string, data: string): Promise<void>;
+  write(name: string, data: string, options?: { forCollector: boolean }): Promise<void>;
   remove(name: string): Promise<void>;
   list(): Promise<string[]>;
   setAside(name: string, reason: string): Promise<unknown>;
@@ -61,7 +61,7 @@ export class Snapshots {
   }
 
   async save({ id, text, inputs }: Snapshot): Promise<void> {
-    await this.#directory.write(`${id}.yaml`, text);
+    await this.#directory.write(`${id}.yaml`, text, { forCollector: true });
     await this.#writeInputs(id, sha256(text), inputs);
   }
 

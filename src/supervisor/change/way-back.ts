@@ -70,8 +70,11 @@ export class WayBack {
       return true;
     }
     const { state } = collector;
-    // The switch failed before it touched anything.
-    if (state.t === "running" && state.launch.mark === reference.id) return true;
+    if (state.t === "running" && state.launch.mark === reference.id) {
+      // The switch failed before it touched the process, but perhaps not before it touched the file.
+      await this.#saved(() => this.#workshop.install(state.launch.mark));
+      return true;
+    }
     if ((await this.#workshop.snapshots.load(reference.id)) === undefined) return false;
     const proof = await this.#run(reference.id);
     if (proof.t === "proven") return true;
@@ -115,7 +118,9 @@ export class WayBack {
     await collector.stop();
     if (book.current?.id != null) await this.#saved(() => this.#workshop.install(last));
     logger.error({ event: "held", reason: why, retry_in_ms: holdMs }, "nothing starts; trying again later");
-    collector.hold(this.#workshop.launch(last), holdMs, why);
+    // One that failed is not to come back by itself: the guard tries the way back again before.
+    const holdFor = book.currentIsQuarantined ? 2 * holdMs : holdMs;
+    collector.hold(this.#workshop.launch(last), holdFor, why);
     return "held";
   }
 

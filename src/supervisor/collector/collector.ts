@@ -178,8 +178,9 @@ export class Collector {
           return "reloaded";
         }
       }
-      // One that never became healthy has nothing to flush and may hang.
-      const hasData = state.t !== "starting" || state.everHealthy;
+      // One that never became healthy has nothing to flush and may hang; nor has one that hangs in a reload,
+      // for which it had shut down its pipelines.
+      const hasData = state.t !== "starting" || (state.everHealthy && this.link !== undefined);
       await this.#end(hasData ? stopGraceMs : unstartedGraceMs);
       await this.#start(launch);
       return "started";

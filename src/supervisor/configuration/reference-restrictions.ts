@@ -10,7 +10,9 @@ import { formatPath, leaves, type Tree } from "./tree.ts";
  */
 export function* referenceViolations(remote: Tree, restrictions: Restrictions): Generator<string> {
   const { configProviders, filePaths, listenAddresses, componentTypes } = restrictions;
-  const checksContent = [filePaths, listenAddresses, componentTypes].some((limit) => limit !== undefined);
+  // The settings give every kind of component a key, also those that are not limited.
+  const limits = [filePaths, listenAddresses, ...Object.values(componentTypes ?? {})];
+  const checksContent = limits.some((limit) => limit !== undefined);
   if (!checksContent && configProviders === undefined) return;
   for (const { path, value } of leaves(remote)) {
     if (typeof value !== "string") continue;

@@ -38,6 +38,8 @@ export class Reporter {
   /** Which snapshot the effective configuration in the report is of. */
   #effectiveMark: string | undefined;
   #shuttingDown = false;
+  #stopped = false;
+  #stopObserving: () => void = () => undefined;
 
   constructor(deps: ReporterDeps) {
     this.#deps = deps;
@@ -45,7 +47,7 @@ export class Reporter {
   }
 
   start(): void {
-    this.#deps.collector.observe((event) => this.#onEvent(event));
+    this.#stopObserving = this.#deps.collector.observe((event) => this.#onEvent(event));
     this.#describe();
     this.refresh();
   }
@@ -54,6 +56,12 @@ export class Reporter {
   refresh(): void {
     this.#refreshHealth();
     void this.#refreshEffectiveConfig();
+  }
+
+  /** What was said last stands: the Collector lives on for another supervisor to report. */
+  stop(): void {
+    this.#stopped = true;
+    this.#stopObserving();
   }
 
   /** The last health before good-bye, in the reference's words. */
@@ -114,6 +122,7 @@ export class Reporter {
   }
 
   #refreshHealth(): void {
+    if (this.#stopped) return;
     const { state, collector, clock } = this.#deps;
     if (this.#shuttingDown) {
       const health = describeHealth({ ...this.#facts(), lastExit: "Supervisor is shutdown" });
@@ -143,18 +152,27 @@ export class Reporter {
   }
 
   #facts(): HealthFacts {
-    const { state, collector, clock, book } = this.#deps;
+    const { state, collector, clock } = this.#deps;
     const status = state.get("remoteConfigStatus");
     const failed = status?.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED;
-    const { current } = book;
     return {
       state: collector.state,
       reported: this.#reportedHealth?.health,
-      running: current === null ? "none" : current.id === null ? "stopped" : current.role,
+      running: this.#running(),
       failure: failed ? status.errorMessage.split("\n", 1)[0] : undefined,
       lastExit: this.#lastExit,
       now: clock.now(),
     };
+  }
+
+  #running(): HealthFacts["running"] {
+    const { collector, book } = this.#deps;
+    const { current } = book;
+    if (current === null) return "none";
+    if (current.id === null) return "stopped";
+    // A change that is being proven is not what the book knows of.
+    const { state } = collector;
+    return "launch" in state && state.launch.mark !== current.id ? "none" : current.role;
   }
 
   async #refreshEffectiveConfig(): Promise<void> {

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { chmod, link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Timer } from "../../foundation/clock.ts";
 import { describeError, isMissing } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import { syncDirectory, temporarySuffix, writeFileAtomically } from "./atomic-file.ts";
+import { type FileReaders, syncDirectory, temporarySuffix, writeFileAtomically } from "./atomic-file.ts";
 
 /** How long a disk that refused a write is left alone. */
 const retryMs = 5_000;
@@ -20,6 +20,7 @@ export class StateDirectory {
   readonly #pending = new Map<string, Promise<void>>();
   readonly #unwritten = new Map<string, string | Uint8Array>();
   #retry: Timer | undefined;
+  #collector: FileReaders | undefined;
 
   private constructor(path: string, clock: Clock, logger: Logger) {
     this.#path = path;
@@ -47,6 +48,13 @@ export class StateDirectory {
     return new StateDirectory(path, clock, logger);
   }
 
+  /** Lets one group reach the files in here that are written for the Collector, and no others. */
+  async letIn(gid: number): Promise<void> {
+    this.#collector = { uid: process.getuid?.() ?? -1, gid };
+    await chown(this.#path, this.#collector.uid, gid);
+    await chmod(this.#path, 0o710);
+  }
+
   path(name: string): string {
     return join(this.#path, name);
   }
@@ -71,10 +79,10 @@ export class StateDirectory {
   }
 
   /** Writes of one file take effect in the order of the calls. */
-  write(name: string, data: string | Uint8Array): Promise<void> {
+  write(name: string, data: string | Uint8Array, { forCollector = false } = {}): Promise<void> {
     return this.#inOrder(name, async () => {
       this.#unwritten.delete(name);
-      await writeFileAtomically(this.path(name), data);
+      await writeFileAtomically(this.path(name), data, forCollector ? this.#collector : undefined);
     });
   }
 

@@ -92,7 +92,7 @@ export class SupervisorFiles {
     const snapshot = await this.snapshots.load(id);
     if (snapshot === undefined) throw new Error("the merged configuration cannot be read any more");
     try {
-      await this.#directory.write("effective.yaml", snapshot.text);
+      await this.#directory.write("effective.yaml", snapshot.text, { forCollector: true });
     } catch (error) {
       await this.#directory.linkOver(this.snapshots.path(id), "effective.yaml").catch(() => {
         throw error;
@@ -151,18 +151,30 @@ interface OpenOptions {
   logger: Logger;
   /** `agent.instance_id`: counts only where nothing is known yet. */
   instanceId: string | undefined;
+  /** Group of the user that the Collector runs as, where that is another one. */
+  collectorGid: number | undefined;
 }
 
 /**
  * Opens the state directory for this process alone and loads what is in it.
  * @throws when the directory cannot be used, or another supervisor uses it.
  */
-export async function openSupervisorFiles(
-  path: string,
-  { clock, logger, instanceId }: OpenOptions,
-): Promise<SupervisorFiles> {
-  const directory = await StateDirectory.open(path, { clock, logger });
+export async function openSupervisorFiles(path: string, options: OpenOptions): Promise<SupervisorFiles> {
+  const directory = await StateDirectory.open(path, options);
   const lock = await lockInstance(directory);
+  try {
+    return await loadFiles(directory, lock, options);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function loadFiles(
+  directory: StateDirectory,
+  lock: InstanceLock,
+  { clock, logger, instanceId, collectorGid }: OpenOptions,
+): Promise<SupervisorFiles> {
   const [snapshotDirectory, book, running, crashes, link, journal, known, savedRemote, ownTelemetry] =
     await Promise.all([
       StateDirectory.open(directory.path("configurations"), { clock, logger }),
@@ -180,6 +192,9 @@ export async function openSupervisorFiles(
       loadMessage(directory, remoteConfigFile, AgentRemoteConfigSchema),
       loadMessage(directory, ownTelemetryFile, ConnectionSettingsOffersSchema),
     ]);
+  if (collectorGid !== undefined) {
+    await Promise.all([directory.letIn(collectorGid), snapshotDirectory.letIn(collectorGid)]);
+  }
   const persistent = known ?? {
     instanceUid:
       (instanceId === undefined ? undefined : parseInstanceUid(instanceId)) ?? newInstanceUid(clock.now()),

@@ -11,7 +11,7 @@ const configured = "018fee23-4a51-7303-a441-73faed7d9deb";
 
 async function openFiles(path: string, instanceId: string | undefined, errors: LogFields[] = []) {
   const logger = { ...silentLogger, error: (fields: LogFields) => errors.push(fields) };
-  return openSupervisorFiles(path, { clock: new ManualClock(), logger, instanceId });
+  return openSupervisorFiles(path, { clock: new ManualClock(), logger, instanceId, collectorGid: undefined });
 }
 
 it("takes the instance UID of the file before the configured one, and that before a new one", async () => {

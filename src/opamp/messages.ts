@@ -1,6 +1,6 @@
 // The one place that knows where generated code lives.
 
-export { type AnyValue, AnyValueSchema, type KeyValue, KeyValueSchema } from "./gen/opamp/v1/anyvalue_pb.js";
+export type { AnyValue, KeyValue } from "./gen/opamp/v1/anyvalue_pb.js";
 export {
   type AgentConfigMap,
   AgentConfigMapSchema,
@@ -13,7 +13,6 @@ export {
   type AvailableComponents,
   AvailableComponentsSchema,
   type ComponentDetails,
-  ComponentDetailsSchema,
   type ComponentHealth,
   ComponentHealthSchema,
   type ConnectionSettingsOffers,
@@ -21,7 +20,6 @@ export {
   type ConnectionSettingsRequest,
   ConnectionSettingsRequestSchema,
   type ConnectionSettingsStatus,
-  ConnectionSettingsStatuses,
   ConnectionSettingsStatusSchema,
   type CustomCapabilities,
   CustomCapabilitiesSchema,

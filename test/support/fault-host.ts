@@ -135,8 +135,8 @@ export async function startBefore(host: SupervisorHost, fault: Fault): Promise<L
 
 /** Kills every Collector of the host, as a machine does that is switched off. */
 export async function killCollectors(host: SupervisorHost): Promise<void> {
-  for (const pid of await host.collectors()) process.kill(pid, "SIGKILL");
-  await eventually("no Collector is left", async () => (await host.collectors()).length === 0);
+  for (const pid of await allCollectors(host)) process.kill(pid, "SIGKILL");
+  await eventually("no Collector is left", async () => (await allCollectors(host)).length === 0);
 }
 
 /** Has the server offer `config` as servers do: now, and whenever the agent's status is about another one. */
@@ -168,10 +168,20 @@ export function standIn(host: SupervisorHost, script: string): string {
   return path;
 }
 
+/** Live Collectors of this host, also those that read a snapshot because nothing could be installed. */
+export async function allCollectors(host: SupervisorHost): Promise<number[]> {
+  const running = await host.group.alive();
+  return running
+    .filter(
+      ({ command }) => command.includes(`--config ${host.stateDir}/`) && !command.includes(" validate "),
+    )
+    .map(({ pid }) => pid);
+}
+
 /** Resolves to its pid when exactly one Collector runs and it is the one on record. */
 export function theOneCollector(host: SupervisorHost): Promise<number> {
   return eventually("exactly one Collector runs, the one on record", async () => {
-    const pids = await host.collectors();
+    const pids = await allCollectors(host);
     if (pids.length !== 1) throw new Error(`these run: ${pids.join(", ")}`);
     return pids[0] === host.collectorPid() ? pids[0] : undefined;
   });

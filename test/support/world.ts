@@ -63,6 +63,8 @@ export class World {
   readonly #applied = new Set<string>();
   readonly #marks = new Map<string, KnownMark>();
   #markCount = 0;
+  /** A Collector that hangs quietly can outlive a probation that it would have failed. */
+  #wasFrozen = false;
   #starts = 0;
 
   constructor(options: Partial<WorldOptions> = {}, log?: Logger) {
@@ -168,6 +170,7 @@ export class World {
     const { running } = this;
     if (running === undefined) return;
     running.frozen = true;
+    this.#wasFrozen = true;
     const ping = () => {
       if (!running.alive) return;
       if (running.linked) this.supervisor?.unanswered();
@@ -255,7 +258,6 @@ export class World {
     }
     expectThat(host.alive.length <= 1, `${host.alive.length} Collectors run`);
 
-    // What kept quiet through its probation and goes on dying is tried again and again where there is nothing else.
     if (this.#diesSteadily(supervisor)) return problems;
     const stopped = desired !== undefined && desired.body === undefined;
     if (stopped) expectThat(status?.verdict.t === "applied", `the order to stop is ${status?.verdict.t}`);
@@ -298,14 +300,12 @@ export class World {
   }
 
   #diesSteadily({ book }: SimulatedSupervisor): boolean {
-    const [nearest] = book.wayBack;
-    const last = nearest ?? book.current;
-    const data = this.disk.files.get(`configurations/${last?.id}.yaml`);
-    if (data === undefined || book.onProbation || last?.untried === true) return false;
-    const isInPlay = nearest === undefined || book.current?.role === "fallback";
-    return (
-      isInPlay && /-after:/.test(behaviourOf(JSON.parse(new TextDecoder().decode(data)) as SimulatedText))
-    );
+    if (!this.#wasFrozen || book.onProbation) return false;
+    return [book.current, ...book.wayBack].some((reference) => {
+      const data = this.disk.files.get(`configurations/${reference?.id}.yaml`);
+      if (data === undefined) return false;
+      return /-after:/.test(behaviourOf(JSON.parse(new TextDecoder().decode(data)) as SimulatedText));
+    });
   }
 
   /** After offers alone, each that works has been applied, and each that does not has failed. */

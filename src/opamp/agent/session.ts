@@ -18,7 +18,7 @@ import type { AgentSessionSettings } from "./settings.ts";
 import { webSocketTransport } from "./websocket-transport.ts";
 
 export type { AgentSessionHandlers } from "./notices.ts";
-export type { AgentSessionSettings, ClientTls } from "./settings.ts";
+export type { AgentSessionSettings } from "./settings.ts";
 
 const closeTimeoutMs = 5_000;
 

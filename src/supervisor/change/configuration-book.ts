@@ -45,6 +45,11 @@ export function faultHash({ cause, remoteHash, contentHash }: Reference): string
   return cause === "remote" && remoteHash !== null ? remoteHash : contentHash;
 }
 
+/** As it is put on the way back. */
+function leave(reference: Reference, onProbation: boolean): Reference {
+  return { ...reference, ...(onProbation && { untried: true }) };
+}
+
 /** Bound of the list, so that a server that offers a bad hash a minute does not fill the disk. */
 const maxQuarantined = 100;
 
@@ -106,9 +111,7 @@ export class ConfigurationBook {
     }
     // What ran unproven or only for want of something better is no place to go back to.
     const trusted = current !== null && (current.role === "desired" || current.role === "last-known-good");
-    const before = trusted
-      ? [{ ...current, ...(onProbation && { untried: true }) }, ...(onProbation ? wayBack : [])]
-      : [...wayBack];
+    const before = trusted ? [leave(current, onProbation), ...(onProbation ? wayBack : [])] : [...wayBack];
     await this.#write({
       ...this.#content,
       current: reference,
@@ -153,14 +156,14 @@ export class ConfigurationBook {
 
   /** Runs something only to run anything; what once worked stays on the way back, to be tried again. */
   async makeDoWith(reference: Reference): Promise<void> {
-    const { current, wayBack } = this.#content;
+    const { current, wayBack, onProbation } = this.#content;
     const worked = current?.role === "desired" || current?.role === "last-known-good";
     const keepsCurrent = worked && current !== null && !this.currentIsQuarantined;
     await this.#write({
       ...this.#content,
       current: reference,
       onProbation: false,
-      wayBack: (keepsCurrent ? [current, ...wayBack] : [...wayBack]).slice(0, 2),
+      wayBack: (keepsCurrent ? [leave(current, onProbation), ...wayBack] : [...wayBack]).slice(0, 2),
     });
   }
 

@@ -17,7 +17,7 @@ interface ConfigurationChangeDeps {
   workshop: Workshop;
   wayBack: WayBack;
   /** Told once how it ended; no failure means that it was kept. */
-  settled(failure: Failure | undefined): void;
+  settled: (failure: Failure | undefined) => void;
   /** Known of a change that an earlier process had already merged. */
   stagedContentHash?: string;
 }

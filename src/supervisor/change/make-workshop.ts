@@ -46,12 +46,12 @@ interface WorkshopDeps {
   extension(): Omit<ExtensionSettings, "mark">;
   /** Attributes for the resource of the Collector's own telemetry. */
   attributes(): Readonly<Record<string, string>>;
-  install(id: string): Promise<void>;
+  install: Workshop["install"];
   saveKept: Workshop["saveKept"];
   reportRemote: Workshop["reportRemote"];
   provesLater: Workshop["provesLater"];
-  labelChanged(): void;
-  runningChanged(): void;
+  labelChanged: Workshop["labelChanged"];
+  runningChanged: Workshop["runningChanged"];
 }
 
 /** The workshop of a real host: the settings, the Collector's binary and the state directory. */

@@ -42,7 +42,7 @@ export interface ProofWatch {
  */
 export function watchForProof(
   collector: Collector,
-  { mark, clock, onKilled }: { mark: string; clock: Clock; onKilled(): void },
+  { mark, clock, onKilled }: { mark: string; clock: Clock; onKilled: () => void },
 ): ProofWatch {
   let killed = false;
   let switched = false;

@@ -141,8 +141,10 @@ export class Road {
   }
 
   async #switch(change: Change, attempt: number): Promise<void> {
-    if (!(await this.#note(change, "switching", attempt)) && attempt === 1) {
-      return this.#reject(change, { fault: "host", reason: "the state directory cannot be written" });
+    const unwritable = await this.#note(change, "switching", attempt);
+    if (unwritable !== undefined && attempt === 1) {
+      const reason = `the state directory cannot be written: ${unwritable}`;
+      return this.#reject(change, { fault: "host", reason });
     }
     const unswitched = await this.#attempt(() => change.switchOver());
     // Shutting down: nothing can be proven any more; the next start goes on from the journal.
@@ -193,13 +195,13 @@ export class Road {
     await this.#end();
   }
 
-  /** A disk that cannot be written must not keep a revert from happening: the caller decides. */
+  /** Gives the error of a disk that cannot be written. It must not keep a revert from happening: the caller decides. */
   async #note(
     change: Change,
     step: Step,
     attempt = 1,
     more: Pick<JournalEntry, "failure" | "how"> = {},
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
     const entry: JournalEntry = { ...change.record, step, attempt, ...more };
     return this.#journalled(() => this.#deps.journal.note(entry));
   }
@@ -208,14 +210,14 @@ export class Road {
     await this.#journalled(() => this.#deps.journal.end());
   }
 
-  async #journalled(write: () => Promise<void>): Promise<boolean> {
+  async #journalled(write: () => Promise<void>): Promise<string | undefined> {
     try {
       await write();
-      return true;
+      return undefined;
     } catch (error) {
-      const fields = { event: "journal_failed", error: describeError(error) };
-      this.#deps.logger.error(fields, "cannot write the journal");
-      return false;
+      const problem = describeError(error);
+      this.#deps.logger.error({ event: "journal_failed", error: problem }, "cannot write the journal");
+      return problem;
     }
   }
 

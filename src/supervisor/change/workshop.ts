@@ -48,22 +48,22 @@ export interface Workshop {
   /** Runs `<binary> validate` on a snapshot; nothing that runs is touched. */
   validate(id: string, signal: AbortSignal): Promise<Validation>;
   /** Puts a snapshot where the Collector reads it, atomically and without writing its content again. */
-  install(id: string): Promise<void>;
+  install: (id: string) => Promise<void>;
   /** `configPath` is where it reads its configuration if not from where it is installed. */
   launch(mark: string, configPath?: string): Launch;
   /**
    * Takes over what was kept or gone back to, also into the files that the reference supervisor reads; without
    * a remote configuration it is to find none there.
    */
-  saveKept(inputs: ConfigurationInputs): Promise<void>;
+  saveKept: (inputs: ConfigurationInputs) => Promise<void>;
   /** Tells the server, and the disk, what became of a remote configuration. */
-  reportRemote(config: AgentRemoteConfig, verdict: RemoteVerdict): Promise<void>;
+  reportRemote: (config: AgentRemoteConfig, verdict: RemoteVerdict) => Promise<void>;
   /** Calls `keep` when the Collector, which was given up waiting for, proves that it runs `mark` after all. */
-  provesLater(mark: string, keep: () => Promise<void>): void;
+  provesLater: (mark: string, keep: () => Promise<void>) => void;
   /** Told when the same configuration goes on under another name. */
-  labelChanged(): void;
+  labelChanged: () => void;
   /** Told whenever another configuration, or none, has come to run. */
-  runningChanged(): void;
+  runningChanged: () => void;
   /** Hides every secret of the settings and of the configuration in a text. */
   mask(text: string): string;
 }

@@ -430,6 +430,11 @@ const ofTheShell = /^(?:_|SHLVL|PWD|OLDPWD|TERM|COLUMNS|LINES|SSH_.+|XDG_SESSION
 /** SHA-256 of executable, its file's identity, arguments and environment. */
 export function programHash({ executable, fileIdentity, args, env }: Launch): string {
   const variables = Object.entries(env).filter(([name]) => !ofTheShell.test(name));
-  const program = JSON.stringify([executable, fileIdentity, args, variables.sort()]);
+  const program = JSON.stringify([
+    executable,
+    fileIdentity,
+    args,
+    variables.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
   return createHash("sha256").update(program).digest("hex");
 }

@@ -2,7 +2,7 @@ import type { AgentSessionSettings, ClientTls } from "../../opamp/agent/settings
 import type { OpAMPConnectionSettings, TLSCertificate, TLSConnectionSettings } from "../../opamp/messages.ts";
 
 /** An offer that cannot be used, in words for the log and the server. */
-export class UnusableOfferError extends Error {
+class UnusableOfferError extends Error {
   override readonly name = "UnusableOfferError";
 }
 

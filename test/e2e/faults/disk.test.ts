@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
-import { dying, expectRuns, lastStatusOf, mountSmallState, named, theOneCollector } from "../../support/fault-host.ts";
+import { allCollectors, dying, expectRuns, lastStatusOf, mountSmallState, named, theOneCollector } from "../../support/fault-host.ts";
 import { supervisorHost } from "../../support/supervisor-host.ts";
 
 const agent = { probation: "1ms" };
@@ -50,18 +50,18 @@ describe.each(disks)("a state directory that is $disk", ({ disk, error }) => {
   it("does not keep a Collector that dies from being started again", async () => {
     const { host, spoil } = await setUp();
     spoil();
-    const [pid = 0] = await host.collectors();
+    const [pid = 0] = await allCollectors(host);
     process.kill(pid, "SIGKILL");
     await eventually("another one runs", async () => {
-      const [next] = await host.collectors();
+      const [next] = await allCollectors(host);
       return next !== undefined && next !== pid;
     });
     await host.expectDataFlows();
-    expect(await host.collectors()).toHaveLength(1);
+    expect(await allCollectors(host)).toHaveLength(1);
   });
 
   it("does not keep a bad configuration on probation from being reverted", async () => {
-    const { host, spoil } = await setUp({ probation: "30s" });
+    const { host, supervisor, spoil } = await setUp({ probation: "30s" });
     const config = await host.apply(dying(host, 200));
     spoil();
     const sender = host.send();
@@ -69,8 +69,15 @@ describe.each(disks)("a state directory that is $disk", ({ disk, error }) => {
     await host.server.until("before runs", () => host.server.effectiveText.includes("generation: before"));
     await sender.stop();
     await host.expectDataFlows();
-    expect(await host.collectors()).toHaveLength(1);
+    expect(await allCollectors(host)).toHaveLength(1);
     expect(host.server.statusesOf(config)).toEqual(["APPLYING", "APPLIED", "FAILED"]);
+    // The next supervisor knows nothing of it, and must not run a second Collector beside the first.
+    await supervisor.kill("SIGKILL");
+    const from = host.server.mark;
+    await host.start();
+    await host.server.reported("health", ({ healthy }) => healthy, from);
+    await host.expectDataFlows();
+    expect(await allCollectors(host)).toHaveLength(1);
   });
 
   it("does not keep a supervisor from adopting, nor from starting, the Collector", async () => {
@@ -91,16 +98,16 @@ describe.each(disks)("a state directory that is $disk", ({ disk, error }) => {
     process.kill(pid, "SIGKILL");
     const third = await host.start();
     await host.expectDataFlows();
-    expect(await host.collectors()).toHaveLength(1);
+    expect(await allCollectors(host)).toHaveLength(1);
     await third.kill("SIGTERM");
-    expect(await host.collectors()).toEqual([]);
+    expect(await allCollectors(host)).toEqual([]);
   });
 
   it("does not keep a supervisor from stopping", async () => {
     const { host, supervisor, spoil } = await setUp();
     spoil();
     expect(await supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
-    expect(await host.collectors()).toEqual([]);
+    expect(await allCollectors(host)).toEqual([]);
   });
 });
 

@@ -138,7 +138,7 @@ async function run(
   for (const warning of warnings) logger.warn({ event: "settings_warning" }, warning);
   const signal = nextSignal();
   // One that comes while starting has nothing to read again.
-  let reloadLocalFiles = () => undefined as void;
+  let reloadLocalFiles: () => void = () => undefined;
   process.on("SIGHUP", () => reloadLocalFiles());
   process.on("unhandledRejection", (error) => {
     // To end would be to leave the Collector without anybody to look after it.

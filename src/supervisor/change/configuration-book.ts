@@ -60,11 +60,13 @@ const maxQuarantined = 100;
  */
 export class ConfigurationBook {
   #content: BookContent;
+  #saved: BookContent;
   readonly #save: (content: BookContent) => Promise<void>;
 
   /** `save` must not reject: it is to log a failure, and to try again. */
   constructor(content: BookContent, save: (content: BookContent) => Promise<void>) {
     this.#content = content;
+    this.#saved = content;
     this.#save = save;
   }
 
@@ -87,8 +89,9 @@ export class ConfigurationBook {
 
   /** Snapshots that are still needed. */
   get snapshotIds(): Set<string> {
-    const { current, wayBack } = this.#content;
-    return new Set([current, ...wayBack].flatMap((reference) => reference?.id ?? []));
+    // On a full disk the next supervisor reads what was saved last.
+    const references = [this.#content, this.#saved].flatMap(({ current, wayBack }) => [current, ...wayBack]);
+    return new Set(references.flatMap((reference) => reference?.id ?? []));
   }
 
   /** Whether what runs has failed all the same, so that it must not be started again. */
@@ -186,5 +189,6 @@ export class ConfigurationBook {
   async #write(content: BookContent): Promise<void> {
     this.#content = content;
     await this.#save(content);
+    this.#saved = content;
   }
 }

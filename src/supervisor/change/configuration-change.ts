@@ -153,8 +153,8 @@ export class ConfigurationChange implements Change {
     this.#done();
     await this.#fail(failure);
     const { book, collector } = this.#workshop;
-    // On a host that never ran anything there is nothing to leave alone.
-    const nothingRuns = book.current === null && collector.state.t === "stopped";
+    // On a host that never ran anything, or lost what it ran, there is nothing to leave alone.
+    const nothingRuns = book.current?.id !== null && collector.state.t === "stopped";
     if (nothingRuns) await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
     await tidySnapshots(this.#workshop);
   }

@@ -72,11 +72,14 @@ export class Guard {
 
   /** Begins the probation of what runs, if it is on one; its crash counters go on. */
   watchCurrent(): void {
-    const { book, clock } = this.#deps.workshop;
+    const { book, clock, collector } = this.#deps.workshop;
     this.#probation?.timer.cancel();
     this.#probation = undefined;
     this.#retry?.cancel();
     const { current } = book;
+    const makesDo = current?.role === "fallback" || current?.role === "bootstrap";
+    if (collector.state.t === "held" || (makesDo && book.wayBack.length > 0))
+      this.#retry = clock.setTimer(retryMs, () => this.#tryBetter());
     if (current === null || current.id === null) return;
     const { id } = current;
     // It may be one that failed under circumstances that are gone, and that was gone back to.
@@ -85,12 +88,9 @@ export class Guard {
       const timer = clock.setTimer(this.#deps.probationMs, () => this.#endProbation());
       this.#probation = { mark: current.id, timer, killed: false };
       // What was reported before the watch began counts too.
-      const { link } = this.#deps.workshop.collector;
+      const { link } = collector;
       if (link?.mark === current.id && link.health !== undefined) this.#judge(current.id, link.health);
     }
-    const makesDo = current.role === "fallback" || current.role === "bootstrap";
-    if ((makesDo || book.currentIsQuarantined) && book.wayBack.length > 0)
-      this.#retry = clock.setTimer(retryMs, () => this.#tryBetter());
   }
 
   /** See {@link Workshop.provesLater}. One that ends before it has proven itself makes room for what ran before. */
@@ -300,8 +300,14 @@ export class Guard {
 
   #tryBetter(): void {
     this.#deps.road.urgent(async () => {
-      const orElse = this.#deps.workshop.book.current?.role === "bootstrap" ? "bootstrap" : "hold";
-      await this.#deps.wayBack.go("trying again what worked before", { orElse, skipCurrent: true });
+      const { book } = this.#deps.workshop;
+      const role = book.current?.role;
+      const isQuarantined = book.currentIsQuarantined;
+      const skipCurrent = role === "fallback" || role === "bootstrap" || isQuarantined;
+      const hasNothing =
+        book.current === null || role === "bootstrap" || (isQuarantined && book.wayBack.length === 0);
+      const orElse = hasNothing ? "bootstrap" : "hold";
+      await this.#deps.wayBack.go("trying again what worked before", { orElse, skipCurrent });
     });
   }
 

@@ -73,9 +73,10 @@ async function offerWhatAnotherKept({ workshop, intake, savedRemote }: Restorati
   const { current } = workshop.book;
   if (current === null || savedRemote === undefined || intake.isPending) return;
   const hash = Buffer.from(savedRemote.configHash).toString("hex");
-  if (hash !== current.remoteHash && workshop.book.quarantineOf(hash) === undefined) {
-    await intake.offerRemote(savedRemote);
-  }
+  if (hash === current.remoteHash) return;
+  // One that failed lies there if the supervisor died before it had put the files right.
+  if (workshop.book.quarantineOf(hash) !== undefined) await workshop.saveKept(intake.accepted);
+  else await intake.offerRemote(savedRemote);
 }
 
 /** Takes over what runs if it is known and runs what should run; ends it otherwise, for two must never run. */
@@ -142,15 +143,24 @@ async function start({ workshop, wayBack, guard }: RestorationDeps, id: string):
     return;
   }
   guard.watchCurrent();
+  // A full disk must not keep the Collector from what lies there already.
+  const installed = await workshop.install(id).then(
+    () => true,
+    (error: unknown) => {
+      const fields = { event: "state_not_saved", error: describeError(error) };
+      logger.error(fields, "the state directory cannot be written");
+      return false;
+    },
+  );
+  const launch = workshop.launch(id, installed ? undefined : workshop.snapshots.path(id));
   try {
-    await workshop.install(id);
-    await collector.run(workshop.launch(id), false);
+    await collector.run(launch, false);
   } catch (error) {
     logger.error(
       { event: "start_failed", error: (error as Error).message },
       "the Collector cannot be started with the configuration that it ran",
     );
-    collector.relaunchAfter(workshop.launch(id), 1_000, (error as Error).message);
+    collector.relaunchAfter(launch, 1_000, (error as Error).message);
   }
 }
 

@@ -110,7 +110,7 @@ export class Road {
     } catch (error) {
       this.#deps.logger.error(
         { event: "change_error", error: describeError(error) },
-        "a change could not be finished; it stays in the journal",
+        "a change could not be finished as it should",
       );
     }
   }
@@ -180,19 +180,25 @@ export class Road {
 
   async #keep(change: Change, how: "switched" | "unchanged"): Promise<void> {
     await this.#note(change, "keeping", 1, { how });
-    await change.keep(how);
-    await this.#end();
+    await this.#last(() => change.keep(how));
   }
 
   async #reject(change: Change, failure: Failure): Promise<void> {
-    await change.reject(failure);
-    await this.#end();
+    await this.#last(() => change.reject(failure));
   }
 
   async #revert(change: Change, failure: Failure): Promise<void> {
     await this.#note(change, "reverting", 1, { failure });
-    await change.revert(failure);
-    await this.#end();
+    await this.#last(() => change.revert(failure));
+  }
+
+  /** The last step ends the change even if it goes wrong: done again at every start it would go no better. */
+  async #last(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } finally {
+      await this.#end();
+    }
   }
 
   /** Gives the error of a disk that cannot be written. It must not keep a revert from happening: the caller decides. */

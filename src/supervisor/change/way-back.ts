@@ -118,9 +118,8 @@ export class WayBack {
     await collector.stop();
     if (book.current?.id != null) await this.#saved(() => this.#workshop.install(last));
     logger.error({ event: "held", reason: why, retry_in_ms: holdMs }, "nothing starts; trying again later");
-    // One that failed is not to come back by itself: the guard tries the way back again before.
-    const holdFor = book.currentIsQuarantined ? 2 * holdMs : holdMs;
-    collector.hold(this.#workshop.launch(last), holdFor, why);
+    // The guard tries the whole way again before; this is only in case that it cannot.
+    collector.hold(this.#workshop.launch(last), 2 * holdMs, why);
     return "held";
   }
 

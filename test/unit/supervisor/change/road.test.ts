@@ -180,7 +180,9 @@ describe("the road", () => {
       },
     });
     await road.idle();
-    expect(events.at(-1)).toBe("a reject host: the state directory cannot be written");
+    expect(events.at(-1)).toBe(
+      "a reject host: the state directory cannot be written: no space left on device",
+    );
     disk.full = false;
     offer("b", {
       prove: async () => {

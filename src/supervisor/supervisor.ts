@@ -231,12 +231,8 @@ export class Supervisor {
     const { clock, logger, collectorLogger } = this.#deps;
     const { agent, healthcheck } = this.#settings;
     const { unfinished } = this.#files;
-    if (healthcheck.endpoint !== undefined) {
-      const health = await serveHealth(healthcheck.endpoint, {
-        supervisorWorks: () => this.#ended === undefined,
-      });
-      this.#closers.push(() => health.close());
-    }
+    const health = await serveHealth(healthcheck, { supervisorWorks: () => this.#ended === undefined });
+    if (health !== undefined) this.#closers.push(() => health.close());
     await this.#listen();
     this.#log.start();
     if (agent.passthroughLogs) await this.#log.follow(passThrough(collectorLogger));

@@ -44,6 +44,8 @@ export class Guard {
   #retry: Timer | undefined;
   #takingBack: Timer | undefined;
   #stop: () => void = () => undefined;
+  /** Since when the Collector is down, and why. */
+  #down: { since: number; reason: string } | undefined;
   readonly #startBackoff = new Backoff({ initialMs: 2_000, maxMs: 30_000, factor: 2, jitter: 0.5 });
   /** A slow starter that was given up waiting for, but not taken back. */
   #late: string | undefined;
@@ -159,6 +161,7 @@ export class Guard {
   #onExit({ exit, launch, excerpt, hung }: CollectorEvent & { t: "exited" }): void {
     const probation = this.#probation;
     const what = hung === undefined ? describeExit(exit) : `killed by us, because ${hung}`;
+    this.#down ??= { since: this.#deps.workshop.clock.monotonic(), reason: what };
     if (launch.mark === this.#late) return;
     if (probation?.mark !== launch.mark) {
       this.#restart(launch, what, excerpt);
@@ -170,6 +173,15 @@ export class Guard {
       return;
     }
     this.#failCurrent(excerpt.then((text) => `the Collector ended on probation (${what})${becauseOf(text)}`));
+  }
+
+  #noteRestarted(): void {
+    const { clock, logger } = this.#deps.workshop;
+    if (this.#down === undefined) return;
+    const { since, reason } = this.#down;
+    this.#down = undefined;
+    const duration_ms = Math.round(clock.monotonic() - since);
+    logger.info({ event: "collector_restarted", reason, duration_ms }, "the Collector is healthy again");
   }
 
   /** Steady state: at once the first time, then with back-off, until it is a crash loop. */
@@ -201,6 +213,7 @@ export class Guard {
 
   #onHealthy(mark: string): void {
     this.#startBackoff.reset();
+    this.#noteRestarted();
     this.#deps.policy.recordHealthy();
     this.#takeBackFailureLater(mark);
   }

@@ -1,3 +1,4 @@
+import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import { programHash, type RunningRecord } from "../collector/collector.ts";

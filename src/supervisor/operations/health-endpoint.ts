@@ -1,4 +1,8 @@
-import { createServer, type Server } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { SecureVersion } from "node:tls";
+import type { HealthcheckSettings, ListenerTlsSettings } from "../settings/supervisor-settings.ts";
 
 /** What the endpoint answers from. */
 export interface HealthSource {
@@ -6,27 +10,21 @@ export interface HealthSource {
   supervisorWorks(): boolean;
 }
 
-/** As `listen()` of node:http takes it. */
-export type HealthAddress = { host?: string | undefined; port: number } | { path: string };
-
 /**
  * Serves `GET /health`: 200 while the supervisor works, 503 otherwise, whatever the server or the
- * Collector do, as in the reference.
- * @throws when the address cannot be bound; the message names it.
+ * Collector do, as in the reference. undefined when no endpoint is set.
+ * @throws when the address cannot be bound or a certificate cannot be read; the message names the key.
  */
 export async function serveHealth(
-  address: HealthAddress,
+  settings: HealthcheckSettings,
   source: HealthSource,
-): Promise<{ close(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    const known = new URL(request.url ?? "/", "http://localhost").pathname === "/health";
-    const status = !known ? 404 : source.supervisorWorks() ? 200 : 503;
-    response.writeHead(status, { "content-type": "text/plain" });
-    response.end(
-      known ? (status === 200 ? "ok\n" : "unavailable\n") : "not found: this endpoint serves /health\n",
-    );
-  });
-  await listen(server, address);
+): Promise<{ close(): Promise<void> } | undefined> {
+  const { endpoint, tls } = settings;
+  if (endpoint === undefined) return undefined;
+  const answer = answerer(settings, source);
+  const server = tls === undefined ? createServer(answer) : createTlsServer(tlsOptions(tls), answer);
+  setTimeouts(server, settings);
+  await listen(server, endpoint);
   return {
     close: () =>
       new Promise((resolve) => {
@@ -36,14 +34,55 @@ export async function serveHealth(
   };
 }
 
-function listen(server: Server, address: HealthAddress): Promise<void> {
+function answerer({ responseHeaders }: HealthcheckSettings, source: HealthSource): RequestListener {
+  const headers = Object.fromEntries(
+    Object.entries(responseHeaders).map(([name, values]) => [name, [...values]]),
+  );
+  return (request, response) => {
+    const known = URL.parse(request.url ?? "/", "http://localhost")?.pathname === "/health";
+    const status = !known ? 404 : source.supervisorWorks() ? 200 : 503;
+    response.writeHead(status, { "content-type": "text/plain", ...headers });
+    const text = status === 200 ? "ok\n" : "unavailable\n";
+    response.end(known ? text : "not found: this endpoint serves /health\n");
+  };
+}
+
+function setTimeouts(server: Server, settings: HealthcheckSettings): void {
+  const { readTimeoutMs, readHeaderTimeoutMs, idleTimeoutMs } = settings;
+  if (readTimeoutMs !== undefined) server.requestTimeout = readTimeoutMs;
+  if (readHeaderTimeoutMs !== undefined) server.headersTimeout = readHeaderTimeoutMs;
+  if (idleTimeoutMs !== undefined) server.keepAliveTimeout = idleTimeoutMs;
+  if (settings.keepAlivesEnabled === false) server.maxRequestsPerSocket = 1;
+}
+
+const versions: Readonly<Record<string, SecureVersion>> = { "1.2": "TLSv1.2", "1.3": "TLSv1.3" };
+
+function tlsOptions(tls: ListenerTlsSettings) {
+  const clientCa = tls.clientCaFile === undefined ? undefined : read("client_ca_file", tls.clientCaFile);
+  return {
+    cert: tls.certPem ?? read("cert_file", tls.certFile),
+    key: tls.keyPem ?? read("key_file", tls.keyFile),
+    minVersion: versions[tls.minVersion] ?? "TLSv1.2",
+    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+function read(key: string, file: string | undefined): string {
+  if (file === undefined) throw new Error(`healthcheck.tls.${key} is missing`);
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new Error(`healthcheck.tls.${key}: cannot read ${file}`, { cause });
+  }
+}
+
+function listen(server: Server, address: NonNullable<HealthcheckSettings["endpoint"]>): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
-      const where = "path" in address ? address.path : `${address.host ?? ""}:${address.port}`;
-      reject(
-        new Error(`healthcheck.endpoint: cannot listen on ${where}; is something else using it?`, { cause }),
-      );
+      const where = "path" in address ? address.path : `${address.host}:${address.port}`;
+      const message = `healthcheck.endpoint: cannot listen on ${where}; is something else using it?`;
+      reject(new Error(message, { cause }));
     });
-    server.listen(address, () => resolve());
+    server.listen({ ...address }, () => resolve());
   });
 }

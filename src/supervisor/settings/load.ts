@@ -39,8 +39,13 @@ export function loadSupervisorSettings(
 }
 
 /** Keys that are accepted because the reference accepts them, and whose silence would be a surprise. */
-function withoutEffect({ server, healthcheck }: SupervisorSettings): string[] {
+function withoutEffect({ server, agent, telemetry, healthcheck }: SupervisorSettings): string[] {
   const keys: string[] = [];
+  if (server.tls.reloadIntervalMs !== undefined) keys.push("server.tls.reload_interval");
+  if (agent.accessDirs !== undefined) keys.push("agent.access_dirs");
+  if (telemetry.logs.processors.length > 0) keys.push("telemetry.logs.processors");
+  if (telemetry.metrics.readers.length > 0) keys.push("telemetry.metrics.readers");
+  if (telemetry.traces.processors.length > 0) keys.push("telemetry.traces.processors");
   if (server.tls.tpm.enabled) keys.push("server.tls.tpm");
   if (healthcheck.tls?.tpm.enabled) keys.push("healthcheck.tls.tpm");
   return [...keys, ...healthcheck.unusedKeys.map((key) => `healthcheck.${key}`)];

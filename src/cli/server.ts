@@ -1,13 +1,12 @@
-import { parseArgs } from "node:util";
 import { systemClock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import { createLogger, type LogLevel, logLevels } from "../foundation/logger.ts";
 import type { LoadedSettings } from "../foundation/settings-file/load-settings-file.ts";
-import { SettingsError } from "../foundation/settings-file/settings-error.ts";
 import { startServer } from "../server/server.ts";
 import { defaultServerSettings, loadServerSettings } from "../server/settings/load.ts";
 import type { ServerSettings } from "../server/settings/server-settings.ts";
 import { loadTlsMaterial, TlsMaterialError } from "../server/tls-material.ts";
+import { exitCode, logFormat, nextSignal, parseCommandLine, runProgram } from "./command-line.ts";
 import { version } from "./version.ts";
 
 const usage = `Usage: opamp-server [--config FILE] [--log-level LEVEL]
@@ -31,58 +30,9 @@ Signals:
 Exit codes: 0 stopped as told or nothing wrong, 1 could not start or run, 2 bad usage or bad settings
 `;
 
-const exitCode = { ok: 0, failed: 1, usage: 2 } as const;
-
-type Arguments =
-  | { command: "help" | "version" }
-  | { command: "validate"; config: string }
-  | { command: "run"; config: string | undefined; logLevel: LogLevel | undefined };
-
-class UsageError extends Error {}
-
-function parse(args: string[]): Arguments {
-  const { values, positionals } = parseOptions(args);
-  const [command = "run", ...rest] = positionals;
-  if (values.help) return { command: "help" };
-  if (values.version) return { command: "version" };
-  if ((command !== "run" && command !== "validate") || rest.length > 0) {
-    throw new UsageError(`unknown command "${positionals.join(" ")}"`);
-  }
-  if (command === "run") {
-    return { command, config: values.config, logLevel: parseLevel(values["log-level"]) };
-  }
-  if (values.config === undefined) throw new UsageError("validate needs --config FILE");
-  return { command, config: values.config };
-}
-
-function parseOptions(args: string[]) {
+async function main(argv: readonly string[]): Promise<number> {
+  const args = parseCommandLine(argv);
   try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        config: { type: "string" },
-        "log-level": { type: "string" },
-        help: { type: "boolean", short: "h" },
-        version: { type: "boolean" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(describeError(error));
-  }
-}
-
-function parseLevel(text: string | undefined): LogLevel | undefined {
-  const level = logLevels.find((known) => known === text?.toLowerCase());
-  if (text !== undefined && level === undefined) {
-    throw new UsageError(`--log-level ${text}: expected one of ${logLevels.join(", ")}`);
-  }
-  return level;
-}
-
-async function main(argv: string[]): Promise<number> {
-  try {
-    const args = parse(argv);
     switch (args.command) {
       case "help":
         process.stdout.write(usage);
@@ -96,15 +46,9 @@ async function main(argv: string[]): Promise<number> {
         return await run(args.config, args.logLevel);
     }
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`opamp-server: ${error.message}\nTry opamp-server --help\n`);
-      return exitCode.usage;
-    }
-    if (error instanceof SettingsError || error instanceof TlsMaterialError) {
-      process.stderr.write(`${error.message}\n`);
-      return exitCode.usage;
-    }
-    throw error;
+    if (!(error instanceof TlsMaterialError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return exitCode.usage;
   }
 }
 
@@ -123,11 +67,11 @@ async function run(path: string | undefined, logLevel: LogLevel | undefined): Pr
   const log = createLogger({
     component: "opamp-server",
     level: logLevel ?? settings.logs.level,
-    format: logFormat(settings),
+    format: logFormat(settings.logs.format),
     outputPaths: settings.logs.outputPaths,
   });
   for (const warning of warnings) log.warn({ event: "settings_warning" }, warning);
-  const signal = nextSignal();
+  const signal = nextSignal("SIGTERM", "SIGINT");
   try {
     const server = await startServer(settings, { clock: systemClock, log });
     const received = await signal;
@@ -148,22 +92,4 @@ function load(path: string | undefined): Pick<LoadedSettings<ServerSettings>, "s
   return path === undefined ? { settings: defaultServerSettings(), warnings: [] } : loadServerSettings(path);
 }
 
-function logFormat({ logs }: ServerSettings): "json" | "terminal" {
-  if (logs.format !== "auto") return logs.format;
-  return process.stdout.isTTY ? "terminal" : "json";
-}
-
-/** A signal that comes while starting is not lost: it is answered as soon as there is something to stop. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => resolve(name));
-  });
-}
-
-main(process.argv.slice(2)).then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    process.stderr.write(`opamp-server: ${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(exitCode.failed);
-  },
-);
+runProgram("opamp-server", main);

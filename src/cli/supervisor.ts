@@ -1,10 +1,9 @@
-import { parseArgs } from "node:util";
 import { systemClock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import { createLogger, type LogLevel, logLevels, silentLogger } from "../foundation/logger.ts";
-import { SettingsError } from "../foundation/settings-file/settings-error.ts";
 import { type LoadedSupervisorSettings, loadSupervisorSettings } from "../supervisor/settings/load.ts";
 import { startSupervisor } from "../supervisor/supervisor.ts";
+import { exitCode, logFormat, nextSignal, parseCommandLine, runProgram, UsageError } from "./command-line.ts";
 import { version } from "./version.ts";
 
 const usage = `Usage: opamp-supervisor --config FILE [--log-level LEVEL]
@@ -29,64 +28,8 @@ Signals:
 Exit codes: 0 stopped as told or nothing wrong, 1 could not start or run, 2 bad usage or bad settings
 `;
 
-const exitCode = { ok: 0, failed: 1, usage: 2 } as const;
-
-interface Arguments {
-  command: "run" | "validate" | "help" | "version";
-  config: string | undefined;
-  logLevel: LogLevel | undefined;
-}
-
-class UsageError extends Error {}
-
-function parse(argv: readonly string[]): Arguments {
-  // Go programs take long options with one hyphen too, and service files say so.
-  const args = argv.map((argument) => argument.replace(/^-(config|log-level|help|version)(?==|$)/, "--$1"));
-  const { values, positionals } = parseOptions(args);
-  const [command = "run", ...rest] = positionals;
-  if (values.help) return { command: "help", config: undefined, logLevel: undefined };
-  if (values.version) return { command: "version", config: undefined, logLevel: undefined };
-  if ((command !== "run" && command !== "validate") || rest.length > 0) {
-    throw new UsageError(`unknown command "${positionals.join(" ")}"`);
-  }
-  if (values.config === undefined) throw new UsageError("--config FILE is missing");
-  return { command, config: values.config, logLevel: parseLevel(values["log-level"]) };
-}
-
-function parseOptions(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        config: { type: "string" },
-        "log-level": { type: "string" },
-        help: { type: "boolean", short: "h" },
-        version: { type: "boolean" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(describeError(error));
-  }
-}
-
-function parseLevel(text: string | undefined): LogLevel | undefined {
-  const level = logLevels.find((known) => known === text?.toLowerCase());
-  if (text !== undefined && level === undefined) {
-    throw new UsageError(`--log-level ${text}: expected one of ${logLevels.join(", ")}`);
-  }
-  return level;
-}
-
 async function main(argv: readonly string[]): Promise<number> {
-  let args: Arguments;
-  try {
-    args = parse(argv);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`opamp-supervisor: ${error.message}\nTry opamp-supervisor --help\n`);
-    return exitCode.usage;
-  }
+  const args = parseCommandLine(argv);
   switch (args.command) {
     case "help":
       process.stdout.write(usage);
@@ -95,32 +38,24 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`opamp-supervisor ${version}\n`);
       return exitCode.ok;
     case "validate":
+      return validate(args.config);
     case "run":
   }
+  if (args.config === undefined) throw new UsageError("--config FILE is missing");
   if (process.platform === "win32") {
     process.stderr.write(
       "opamp-supervisor: Windows is not supported; run it on Linux, or on macOS for development\n",
     );
     return exitCode.failed;
   }
-  const loaded = load(args.config ?? "");
-  if (loaded === undefined) return exitCode.usage;
-  if (args.command === "validate") {
-    for (const warning of loaded.warnings) process.stderr.write(`${args.config}: warning: ${warning}\n`);
-    process.stdout.write(`${args.config}: valid\n`);
-    return exitCode.ok;
-  }
-  return run(loaded, args.logLevel);
+  return run(loadSupervisorSettings(args.config), args.logLevel);
 }
 
-function load(path: string): LoadedSupervisorSettings | undefined {
-  try {
-    return loadSupervisorSettings(path);
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return undefined;
-  }
+function validate(path: string): number {
+  const { warnings } = loadSupervisorSettings(path);
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  process.stdout.write(`${path}: valid\n`);
+  return exitCode.ok;
 }
 
 async function run(
@@ -128,15 +63,14 @@ async function run(
   level?: LogLevel,
 ): Promise<number> {
   const { logs } = settings.telemetry;
-  const terminal = logs.format === "terminal" || (logs.format === "auto" && process.stdout.isTTY);
   const options = {
     level: level ?? logs.level,
-    format: terminal ? "terminal" : "json",
+    format: logFormat(logs.format),
     outputPaths: logs.outputPaths,
   } as const;
   const logger = createLogger({ component: "opamp-agent", ...options });
   for (const warning of warnings) logger.warn({ event: "settings_warning" }, warning);
-  const signal = nextSignal();
+  const signal = nextSignal("SIGTERM", "SIGINT", "SIGUSR2");
   // One that comes while starting has nothing to read again.
   let reloadLocalFiles: () => void = () => undefined;
   process.on("SIGHUP", () => reloadLocalFiles());
@@ -173,17 +107,4 @@ async function run(
   }
 }
 
-/** A signal that comes while starting is not lost: it is answered as soon as there is something to stop. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) process.on(name, () => resolve(name));
-  });
-}
-
-main(process.argv.slice(2)).then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    process.stderr.write(`opamp-supervisor: ${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(exitCode.failed);
-  },
-);
+runProgram("opamp-supervisor", main);

@@ -1,29 +1,30 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../foundation/clock.ts";
-import { describeError, errorCode } from "../foundation/errors.ts";
+import { describeError } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
 import { ReportedState } from "../opamp/agent/reported-state.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
-import { RemoteConfigStatuses, RemoteConfigStatusSchema } from "../opamp/messages.ts";
 import { ConfigurationBook } from "./change/configuration-book.ts";
 import { ConfigurationIntake } from "./change/configuration-intake.ts";
 import { Guard } from "./change/guard.ts";
 import { Journal } from "./change/journal.ts";
 import { collectorEnvironment, makeWorkshop } from "./change/make-workshop.ts";
+import { restartCollector } from "./change/restart-command.ts";
 import { restore } from "./change/restoration.ts";
 import { Road } from "./change/road.ts";
 import type { ConfigurationInputs } from "./change/snapshots.ts";
 import { WayBack } from "./change/way-back.ts";
-import type { RemoteVerdict, Workshop } from "./change/workshop.ts";
+import type { Workshop } from "./change/workshop.ts";
 import { AgentLog } from "./collector/agent-log.ts";
 import { passThrough } from "./collector/agent-log-passthrough.ts";
-import { type CollectorBinary, identifyBinary } from "./collector/binary.ts";
+import type { CollectorBinary } from "./collector/binary.ts";
 import { Collector, type Launch } from "./collector/collector.ts";
+import { examineCollector, findCollectorUser } from "./collector/examine.ts";
 import { findLeftCollector } from "./collector/left-collector.ts";
 import { Liveness } from "./collector/liveness.ts";
 import { LocalLink } from "./collector/local-link.ts";
+import { openLocalLink } from "./collector/open-local-link.ts";
 import { spawnCollector } from "./collector/process.ts";
 import { RestartPolicy } from "./collector/restart-policy.ts";
 import type { RunAs } from "./collector/run-as.ts";
@@ -39,8 +40,8 @@ import { watchFiles } from "./operations/file-watch.ts";
 import { serveHealth } from "./operations/health-endpoint.ts";
 import { type Attributes, describeAgent } from "./report/agent-description.ts";
 import { agentCapabilities } from "./report/capabilities.ts";
-import { toRemoteConfigStatus } from "./report/remote-config-status.ts";
 import { Reporter } from "./report/reporter.ts";
+import { Verdicts } from "./report/verdicts.ts";
 import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
 import { openSupervisorFiles, type SupervisorFiles } from "./storage/supervisor-files.ts";
 
@@ -67,7 +68,7 @@ export async function startSupervisor(
 ): Promise<Supervisor> {
   const { clock, logger } = deps;
   const { instanceId } = settings.agent;
-  const runAs = await collectorUser(settings);
+  const runAs = await findCollectorUser(settings.agent.runAs);
   const files = await openSupervisorFiles(settings.storage.directory, {
     clock,
     logger,
@@ -75,7 +76,16 @@ export async function startSupervisor(
     collectorGid: runAs?.gid,
   });
   try {
-    const binary = await identify(settings, files, runAs, deps);
+    const binary = await examineCollector({
+      executable: settings.agent.executable,
+      env: collectorEnvironment(settings),
+      timeoutMs: settings.agent.bootstrapTimeoutMs,
+      cachePath: files.path("binary.json"),
+      runAs,
+      everRan: files.book.value.current !== null || files.savedRemote !== undefined,
+      clock,
+      logger,
+    });
     const supervisor = new Supervisor(settings, files, { binary, runAs }, deps);
     await supervisor.start();
     return supervisor;
@@ -97,6 +107,7 @@ export class Supervisor {
   readonly #book: ConfigurationBook;
   readonly #state: ReportedState;
   readonly #reporter: Reporter;
+  readonly #verdicts: Verdicts;
   readonly #workshop: Workshop;
   readonly #road: Road;
   readonly #wayBack: WayBack;
@@ -105,7 +116,8 @@ export class Supervisor {
   readonly #upstream: Upstream;
   readonly #policy: RestartPolicy;
   readonly #closers: (() => Promise<void>)[] = [];
-  #link: LocalLink;
+  /** Undefined until {@link start}. */
+  #link: LocalLink | undefined;
   #linkPort: number;
   #ended: Promise<void> | undefined;
 
@@ -131,13 +143,19 @@ export class Supervisor {
       spawn: (launch) => this.#spawn(launch),
     });
     this.#linkPort = agent.opampServerPort || files.link.value.port;
-    this.#link = this.#makeLink(this.#linkPort);
     this.#book = new ConfigurationBook(files.book.value, (content) =>
       this.#saved("configuration_book.json", files.book.save(content)),
     );
     this.#state = new ReportedState({
       instanceUid: files.instanceUid,
       capabilities: agentCapabilities(settings),
+    });
+    this.#verdicts = new Verdicts({
+      state: this.#state,
+      book: this.#book,
+      save: (status) =>
+        this.#saved("the status of the remote configuration", files.saveRemoteConfigStatus(status)),
+      changed: () => this.#reporter.refresh(),
     });
     this.#workshop = makeWorkshop({
       ...deps,
@@ -163,11 +181,11 @@ export class Supervisor {
       },
       install: (id) => files.install(id),
       saveKept: (inputs) => this.#saveKept(inputs),
-      reportRemote: (config, verdict) => this.#reportRemote(config.configHash, verdict),
+      reportRemote: (config, verdict) => this.#verdicts.report(config.configHash, verdict),
       provesLater: (mark, keep) => this.#guard.provesLater(mark, keep),
       labelChanged: () => this.#reporter.refresh(),
-      runningChanged: () => {
-        this.#guard.runningChanged();
+      runningChanged: (because) => {
+        this.#guard.runningChanged(because);
         this.#reporter.refresh();
       },
     });
@@ -206,21 +224,17 @@ export class Supervisor {
       policy: this.#policy,
       savePolicy: () => files.crashes.save(this.#policy.snapshot()),
       probationMs: agent.probationMs,
-      isReportedFailed: (hash) =>
-        this.#isReported(hash) &&
-        this.#state.get("remoteConfigStatus")?.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED,
-      correctVerdict: async (hash, verdict) => {
-        if (this.#isReported(hash))
-          await this.#reportRemote(new Uint8Array(Buffer.from(hash, "hex")), verdict);
-      },
+      reportedApplied: () => this.#verdicts.reportedApplied(),
+      isReportedFailed: (hash) => this.#verdicts.isReportedFailed(hash),
+      correctVerdict: (hash, verdict) => this.#verdicts.correct(hash, verdict),
     });
     this.#upstream = new Upstream(
       sessionSettings(settings),
       {
         remoteConfig: (config) => void this.#intake.offerRemote(config),
         ownTelemetry: (offers) => this.#intake.offerOwnTelemetry(offers),
-        restart: () => this.#restartCollector(),
-        customMessage: (message) => this.#link.sendCustomMessage(message),
+        restart: () => this.#road.urgent(() => restartCollector(this.#workshop)),
+        customMessage: (message) => this.#link?.sendCustomMessage(message),
         instanceUid: (uid) => void this.#adoptInstanceUid(uid),
       },
       { ...deps, state: this.#state },
@@ -238,9 +252,8 @@ export class Supervisor {
     if (agent.passthroughLogs) await this.#log.follow(passThrough(collectorLogger));
     this.#guard.start();
     this.#watchLiveness();
-    this.#state.set("remoteConfigStatus", this.#files.remoteConfigStatus);
     this.#road.pause();
-    await this.#settleStatus();
+    await this.#verdicts.resume(this.#files.remoteConfigStatus);
     this.#reporter.start();
     this.#upstream.start();
     const found = await findLeftCollector(
@@ -297,7 +310,7 @@ export class Supervisor {
     await roadClosed;
     this.#reporter.shuttingDown();
     await Promise.all([this.#upstream.stop(), ...this.#closers.map((close) => close())]);
-    await this.#link.close();
+    await this.#link?.close();
     await this.#log.close();
     await this.#files.close();
   }
@@ -337,34 +350,27 @@ export class Supervisor {
     );
   }
 
-  /** The port of the last time, so that a running Collector finds its way back; another one if it is taken. */
   async #listen(): Promise<void> {
-    const { agent } = this.#settings;
-    try {
-      this.#linkPort = await this.#link.listen();
-    } catch (error) {
-      const cause = error instanceof Error ? error.cause : undefined;
-      if (agent.opampServerPort !== 0 || errorCode(cause) !== "EADDRINUSE") throw error;
-      this.#link = this.#makeLink(0);
-      this.#linkPort = await this.#link.listen();
-    }
+    const isFixed = this.#settings.agent.opampServerPort !== 0;
+    const opened = await openLocalLink((port) => this.#makeLink(port), { port: this.#linkPort, isFixed });
+    this.#link = opened.link;
+    this.#linkPort = opened.port;
     const { token, port } = this.#files.link.value;
-    if (port !== this.#linkPort) {
-      await this.#saved("the port of the local link", this.#files.link.save({ token, port: this.#linkPort }));
-    }
+    if (port === opened.port) return;
+    await this.#saved("the port of the local link", this.#files.link.save({ token, port: opened.port }));
   }
 
   #watchLiveness(): void {
     const { livenessTimeoutMs: timeoutMs } = this.#settings.agent;
     const liveness = new Liveness({ collector: this.#collector, clock: this.#deps.clock, timeoutMs });
     liveness.start();
-    const stopPinging = this.#link.watchLiveness(
+    const stopPinging = this.#link?.watchLiveness(
       { intervalMs: timeoutMs / 2, timeoutMs: timeoutMs / 2 },
       () => liveness.unanswered(),
     );
     this.#closers.push(async () => {
       liveness.stop();
-      stopPinging();
+      stopPinging?.();
     });
   }
 
@@ -402,84 +408,16 @@ export class Supervisor {
     }
   }
 
-  /** A verdict that its supervisor did not live to tell, or that the reference left open, is told now. */
-  async #settleStatus(): Promise<void> {
-    const { status, lastRemoteConfigHash } = this.#files.remoteConfigStatus;
-    const { RemoteConfigStatuses_APPLYING: applying, RemoteConfigStatuses_FAILED: failed } =
-      RemoteConfigStatuses;
-    const hash = Buffer.from(lastRemoteConfigHash).toString("hex");
-    const refused = this.#book.quarantineOf(hash);
-    const { current } = this.#book;
-    if (refused !== undefined && status !== failed) {
-      await this.#reportRemote(lastRemoteConfigHash, { t: "failed", reason: refused.reason });
-    } else if (status === applying && current?.remoteHash === hash && current.role === "desired") {
-      await this.#reportRemote(lastRemoteConfigHash, { t: "applied" });
-    } else if (status === applying) {
-      const reason = "the supervisor ended while this configuration was being applied";
-      await this.#reportRemote(lastRemoteConfigHash, { t: "failed", reason });
-    } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
-      // It failed for want of something on this host; a server that sees no verdict on it offers it again.
-      this.#state.set("remoteConfigStatus", create(RemoteConfigStatusSchema));
-    }
-  }
-
   /** What counts in this process counts even when the disk cannot be written. */
-  async #saved(what: string, saving: Promise<void>): Promise<void> {
-    await saving.catch((error: unknown) => {
+  async #saved(what: string, saving: Promise<void>): Promise<boolean> {
+    try {
+      await saving;
+      return true;
+    } catch (error) {
       const fields = { event: "state_not_saved", what, error: describeError(error) };
       this.#deps.logger.error(fields, `cannot write down ${what}`);
-    });
-  }
-
-  async #reportRemote(configHash: Uint8Array, verdict: RemoteVerdict): Promise<void> {
-    const status = toRemoteConfigStatus({ configHash }, verdict);
-    this.#state.set("remoteConfigStatus", status);
-    // While it is under way the journal knows; only verdicts have to outlive this process.
-    if (verdict.t === "applying") return;
-    await this.#files.saveRemoteConfigStatus(status).catch((error: unknown) => {
-      const fields = { event: "state_not_saved", error: describeError(error) };
-      this.#deps.logger.error(fields, "cannot write down the status of the remote configuration");
-    });
-    this.#reporter.refresh();
-  }
-
-  /** Whether the status that the server sees is of this configuration. */
-  #isReported(hash: string): boolean {
-    const { lastRemoteConfigHash } = this.#state.get("remoteConfigStatus") ?? {};
-    return lastRemoteConfigHash !== undefined && Buffer.from(lastRemoteConfigHash).toString("hex") === hash;
-  }
-
-  #restartCollector(): void {
-    const { logger, clock } = this.#deps;
-    this.#road.urgent(async () => {
-      const { current } = this.#book;
-      if (current === null || current.id === null) {
-        logger.warn(
-          { event: "restart_ignored" },
-          "told to restart the Collector, but its configuration is to run none",
-        );
-        return;
-      }
-      const began = clock.monotonic();
-      const launch = this.#workshop.launch(current.id);
-      try {
-        // What lies there may be a slow starter that was given up waiting for.
-        await this.#saved("effective.yaml", this.#files.install(current.id));
-        await this.#collector.run(launch, false);
-      } catch (error) {
-        logger.error(
-          { event: "restart_failed", error: describeError(error) },
-          "the Collector cannot be started",
-        );
-        this.#collector.relaunchAfter(launch, 1_000, describeError(error));
-        return;
-      }
-      const duration_ms = Math.round(clock.monotonic() - began);
-      logger.info(
-        { event: "collector_restarted", reason: "command of the server", duration_ms },
-        "the Collector was restarted",
-      );
-    });
+      return false;
+    }
   }
 
   async #adoptInstanceUid(uid: Uint8Array): Promise<void> {
@@ -487,39 +425,4 @@ export class Supervisor {
     this.#reporter.identified(this.#describeSelf());
     this.#intake.changeLocal("new instance UID");
   }
-}
-
-/** @throws when `agent.run_as` is set and cannot work; the message says what is missing. */
-async function collectorUser({ agent }: SupervisorSettings): Promise<RunAs | undefined> {
-  if (agent.runAs === undefined) return undefined;
-  const { checkRunAs } = await import("./collector/run-as.ts");
-  const check = await checkRunAs(agent.runAs);
-  if (!check.ok) throw new Error(check.message);
-  return check.runAs;
-}
-
-async function identify(
-  settings: SupervisorSettings,
-  files: SupervisorFiles,
-  runAs: RunAs | undefined,
-  { clock, logger }: SupervisorDeps,
-): Promise<CollectorBinary> {
-  const binary = await identifyBinary({
-    executable: settings.agent.executable,
-    env: collectorEnvironment(settings),
-    timeoutMs: settings.agent.bootstrapTimeoutMs,
-    cachePath: files.path("binary.json"),
-    runAs,
-    clock,
-  });
-  if (binary.identified) return binary;
-  const { problem, reason } = binary;
-  // A Collector that is only slow, or one that has run before, is run whatever it says of itself.
-  const everRan = files.book.value.current !== null || files.savedRemote !== undefined;
-  if (problem !== "unresponsive" && !everRan) throw new Error(reason);
-  logger.error(
-    { event: "collector_not_identified", problem, reason },
-    "the Collector binary cannot be identified",
-  );
-  return binary;
 }

@@ -90,7 +90,10 @@ export class SimulatedSupervisor implements LinkListener {
         ),
     });
     this.book = new ConfigurationBook(world.disk.json<BookContent>("book.json", emptyBook), (content) =>
-      disk.saveJson("book.json", content).catch(() => undefined),
+      disk.saveJson("book.json", content).then(
+        () => true,
+        () => false,
+      ),
     );
     this.state = new ReportedState({ instanceUid: new Uint8Array(16).fill(1), capabilities: 0n });
     const snapshots = new Snapshots(disk.folder("configurations/"));
@@ -117,8 +120,8 @@ export class SimulatedSupervisor implements LinkListener {
       reportRemote: (config, verdict) => this.#report(config.configHash, verdict),
       provesLater: (mark, keep) => this.#guard.provesLater(mark, keep),
       labelChanged: () => this.#reporter.refresh(),
-      runningChanged: () => {
-        this.#guard.runningChanged();
+      runningChanged: (because) => {
+        this.#guard.runningChanged(because);
         this.#reporter.refresh();
       },
       mask: (text) => text,
@@ -156,6 +159,10 @@ export class SimulatedSupervisor implements LinkListener {
       policy,
       savePolicy: () => disk.saveJson("crashes.json", policy.snapshot()),
       probationMs: 30_000,
+      reportedApplied: () => {
+        const isApplied = this.#status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED;
+        return isApplied ? Buffer.from(this.#status.lastRemoteConfigHash).toString("hex") : undefined;
+      },
       isReportedFailed: (hash) =>
         this.#isReported(hash) && this.#status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED,
       correctVerdict: async (hash, verdict) => {

@@ -65,6 +65,7 @@ export class World {
   #markCount = 0;
   /** A Collector that hangs quietly can outlive a probation that it would have failed. */
   #wasFrozen = false;
+  #wasEdited = false;
   #starts = 0;
 
   constructor(options: Partial<WorldOptions> = {}, log?: Logger) {
@@ -152,6 +153,7 @@ export class World {
 
   async editLocal(files: Readonly<Record<string, string>>): Promise<void> {
     this.localFiles = files;
+    this.#wasEdited = true;
     this.supervisor?.localFilesChanged();
     await flush();
   }
@@ -235,7 +237,8 @@ export class World {
   }
 
   merged(mark: string, remote: AgentRemoteConfig | undefined): void {
-    this.#marks.set(mark, { remoteHash: remote && fromHash(remote.configHash), proven: false });
+    const proven = this.#marks.get(mark)?.proven ?? false;
+    this.#marks.set(mark, { remoteHash: remote && fromHash(remote.configHash), proven });
   }
 
   /** Everything that is wrong after {@link settle}. */
@@ -287,7 +290,9 @@ export class World {
     } else {
       const runs = current?.role === "desired" && current.remoteHash === toHex(desired.hash);
       expectThat(!runs, "FAILED, but it runs");
-      const isOwnFault = supervisor.book.quarantined.some(({ hash }) => hash === toHex(desired.hash));
+      // What an edit on this host took with it has no fault of its own, and may be offered again.
+      const isOwnFault =
+        this.#wasEdited || supervisor.book.quarantined.some(({ hash }) => hash === toHex(desired.hash));
       expectThat(isOwnFault, "FAILED for a fault of the host, and not tried again");
       expectThat(keptHash !== desired.hash, "FAILED, but it was kept");
     }

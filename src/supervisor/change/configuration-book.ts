@@ -61,10 +61,10 @@ const maxQuarantined = 100;
 export class ConfigurationBook {
   #content: BookContent;
   #saved: BookContent;
-  readonly #save: (content: BookContent) => Promise<void>;
+  readonly #save: (content: BookContent) => Promise<boolean>;
 
-  /** `save` must not reject: it is to log a failure, and to try again. */
-  constructor(content: BookContent, save: (content: BookContent) => Promise<void>) {
+  /** `save` must not reject: it is to log a failure, to try again, and to say whether it worked at once. */
+  constructor(content: BookContent, save: (content: BookContent) => Promise<boolean>) {
     this.#content = content;
     this.#saved = content;
     this.#save = save;
@@ -188,7 +188,6 @@ export class ConfigurationBook {
 
   async #write(content: BookContent): Promise<void> {
     this.#content = content;
-    await this.#save(content);
-    this.#saved = content;
+    if (await this.#save(content)) this.#saved = content;
   }
 }

@@ -22,6 +22,8 @@ interface GuardDeps {
   savePolicy(): Promise<void>;
   /** `agent.probation`, milliseconds. */
   probationMs: number;
+  /** The hash of the last status that was reported, if that is APPLIED. */
+  reportedApplied(): string | undefined;
   /** Whether the last status that was reported says that this hash failed. */
   isReportedFailed(remoteHash: string): boolean;
   /** Corrects the verdict on the remote configuration that runs, or ran, unless the status is of a newer one. */
@@ -66,10 +68,25 @@ export class Guard {
   }
 
   /** Called whenever another configuration has come to run. */
-  runningChanged(): void {
+  runningChanged(because?: string): void {
     this.#deps.policy.recordConfigurationChanged();
     this.#save();
     this.watchCurrent();
+    if (because !== undefined) this.#tellWhatWasLost(because);
+  }
+
+  /** A change of this host's own can take the server's configuration with it when it is taken back. */
+  #tellWhatWasLost(reason: string): void {
+    const { workshop, road, reportedApplied, correctVerdict } = this.#deps;
+    const lost = () => {
+      const hash = reportedApplied();
+      return hash === workshop.book.current?.remoteHash ? undefined : hash;
+    };
+    if (lost() === undefined) return;
+    road.urgent(async () => {
+      const hash = lost();
+      if (hash !== undefined) await correctVerdict(hash, { t: "failed", reason });
+    });
   }
 
   /** Begins the probation of what runs, if it is on one; its crash counters go on. */
@@ -146,10 +163,26 @@ export class Guard {
         return;
       }
       case "linked":
+        this.#identify(event.mark);
+        return;
       case "unlinked":
       case "effective-config":
       case "state":
     }
+  }
+
+  /** A supervisor that died over a reload may have left one that runs something else than was written down. */
+  #identify(mark: string): void {
+    const { workshop, road } = this.#deps;
+    const { collector, book } = workshop;
+    const isOther = () => collector.state.t === "running" && collector.state.launch.mark !== mark;
+    if (collector.claimed || !isOther() || collector.process?.adopted !== true) return;
+    road.urgent(async () => {
+      const { current } = book;
+      if (!isOther() || current === null || current.id === null || collector.link?.mark !== mark) return;
+      await workshop.install(current.id);
+      await collector.run(workshop.launch(current.id), workshop.mayReload);
+    });
   }
 
   #judge(mark: string, health: ComponentHealth): void {

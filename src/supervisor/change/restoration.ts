@@ -19,7 +19,7 @@ interface RestorationDeps {
   /** The change that an earlier process left under way. */
   unfinished: JournalEntry | undefined;
   /** Ends the journal's entry of a change that cannot be gone on with. */
-  forgetUnfinished(): Promise<void>;
+  forgetUnfinished(): Promise<unknown>;
   /** The Collector that an earlier process left running, and what was written down about it. */
   found: { process: CollectorProcess; record: RunningRecord | undefined } | undefined;
   /** Kept by an earlier supervisor, perhaps the reference: used when nothing better is known. */

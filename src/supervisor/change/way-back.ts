@@ -38,7 +38,8 @@ export class WayBack {
     const { book, collector, logger } = this.#workshop;
     const release = collector.claim();
     try {
-      const candidates = [...(skipCurrent || book.current === null ? [] : [book.current]), ...book.wayBack];
+      const skips = skipCurrent || book.current === null || book.currentIsQuarantined;
+      const candidates = [...(skips || book.current === null ? [] : [book.current]), ...book.wayBack];
       for (const reference of candidates) {
         if (!(await this.#returnTo(reference))) continue;
         if (reference === book.current) await this.#saved(() => book.release(reference));
@@ -58,7 +59,7 @@ export class WayBack {
       return await this.#makeDo(reason, orElse);
     } finally {
       release();
-      this.#workshop.runningChanged();
+      this.#workshop.runningChanged(firstLine(this.#workshop.mask(reason)));
     }
   }
 
@@ -70,7 +71,8 @@ export class WayBack {
       return true;
     }
     const { state } = collector;
-    if (state.t === "running" && state.launch.mark === reference.id) {
+    const isThere = collector.link?.mark === reference.id;
+    if (isThere && state.t === "running" && state.launch.mark === reference.id) {
       // The switch failed before it touched the process, but perhaps not before it touched the file.
       await this.#saved(() => this.#workshop.install(state.launch.mark));
       return true;
@@ -116,6 +118,7 @@ export class WayBack {
     }
     const last = book.current?.id ?? mark;
     await collector.stop();
+    if (book.currentIsQuarantined) await this.#acceptWhatWorked();
     if (book.current?.id != null) await this.#saved(() => this.#workshop.install(last));
     logger.error({ event: "held", reason: why, retry_in_ms: holdMs }, "nothing starts; trying again later");
     // The guard tries the whole way again before; this is only in case that it cannot.

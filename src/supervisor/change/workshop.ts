@@ -62,8 +62,8 @@ export interface Workshop {
   provesLater: (mark: string, keep: () => Promise<void>) => void;
   /** Told when the same configuration goes on under another name. */
   labelChanged: () => void;
-  /** Told whenever another configuration, or none, has come to run. */
-  runningChanged: () => void;
+  /** Told whenever another configuration, or none, has come to run; `because` of a failure, if it is one gone back to. */
+  runningChanged: (because?: string) => void;
   /** Hides every secret of the settings and of the configuration in a text. */
   mask(text: string): string;
 }

@@ -1,0 +1,87 @@
+import { create } from "@bufbuild/protobuf";
+import type { ReportedState } from "../../opamp/agent/reported-state.ts";
+import {
+  type RemoteConfigStatus,
+  RemoteConfigStatuses,
+  RemoteConfigStatusSchema,
+} from "../../opamp/messages.ts";
+import type { ConfigurationBook } from "../change/configuration-book.ts";
+import type { RemoteVerdict } from "../change/workshop.ts";
+import { toRemoteConfigStatus } from "./remote-config-status.ts";
+
+interface VerdictsDeps {
+  state: ReportedState;
+  book: ConfigurationBook;
+  /** Writes the status down; must not reject. */
+  save(status: RemoteConfigStatus): Promise<unknown>;
+  /** Told of every verdict. */
+  changed(): void;
+}
+
+const {
+  RemoteConfigStatuses_APPLIED: applied,
+  RemoteConfigStatuses_APPLYING: applying,
+  RemoteConfigStatuses_FAILED: failed,
+} = RemoteConfigStatuses;
+
+/** The status of the remote configuration: what the server is told, and what outlives this process. */
+export class Verdicts {
+  readonly #deps: VerdictsDeps;
+
+  constructor(deps: VerdictsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Goes on from what an earlier process told last. One that it did not live to tell is told now. */
+  async resume(last: RemoteConfigStatus): Promise<void> {
+    const { state, book } = this.#deps;
+    const { status, lastRemoteConfigHash } = last;
+    const hash = hex(lastRemoteConfigHash);
+    const refused = book.quarantineOf(hash);
+    const { current } = book;
+    state.set("remoteConfigStatus", last);
+    if (refused !== undefined && status !== failed) {
+      await this.report(lastRemoteConfigHash, { t: "failed", reason: refused.reason });
+    } else if (status === applying && current?.remoteHash === hash && current.role === "desired") {
+      await this.report(lastRemoteConfigHash, { t: "applied" });
+    } else if (status === applying) {
+      const reason = "the supervisor ended while this configuration was being applied";
+      await this.report(lastRemoteConfigHash, { t: "failed", reason });
+    } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
+      // It failed for want of something on this host; a server that sees no verdict on it offers it again.
+      state.set("remoteConfigStatus", create(RemoteConfigStatusSchema));
+    }
+  }
+
+  async report(configHash: Uint8Array, verdict: RemoteVerdict): Promise<void> {
+    const status = toRemoteConfigStatus({ configHash }, verdict);
+    this.#deps.state.set("remoteConfigStatus", status);
+    // While it is under way the journal knows; only verdicts have to outlive this process.
+    if (verdict.t === "applying") return;
+    await this.#deps.save(status);
+    this.#deps.changed();
+  }
+
+  /** Corrects the verdict on a hash, unless the status is of a newer one. */
+  async correct(hash: string, verdict: RemoteVerdict): Promise<void> {
+    if (this.#isReported(hash)) await this.report(new Uint8Array(Buffer.from(hash, "hex")), verdict);
+  }
+
+  /** The hash that the server sees as applied, if the last verdict says so. */
+  reportedApplied(): string | undefined {
+    const { status, lastRemoteConfigHash } = this.#deps.state.get("remoteConfigStatus") ?? {};
+    return status === applied && lastRemoteConfigHash !== undefined ? hex(lastRemoteConfigHash) : undefined;
+  }
+
+  /** Whether the server sees that this hash failed. */
+  isReportedFailed(hash: string): boolean {
+    return this.#isReported(hash) && this.#deps.state.get("remoteConfigStatus")?.status === failed;
+  }
+
+  #isReported(hash: string): boolean {
+    const { lastRemoteConfigHash } = this.#deps.state.get("remoteConfigStatus") ?? {};
+    return lastRemoteConfigHash !== undefined && hex(lastRemoteConfigHash) === hash;
+  }
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -11,6 +11,7 @@ import {
   RemoteConfigStatuses,
 } from "../../src/opamp/messages.ts";
 import { collectorBinary } from "./collector.ts";
+import { eventually } from "./eventually.ts";
 import { freePorts } from "./free-port.ts";
 import type { LaunchedProcess } from "./launched-process.ts";
 import { type OtlpSender, type SendReport, startOtlpSender } from "./otlp-sender.ts";
@@ -208,6 +209,15 @@ export class SupervisorHost {
     return running
       .filter(({ command }) => command.includes(`--config ${join(this.stateDir, "effective.yaml")}`))
       .map(({ pid }) => pid);
+  }
+
+  /** Resolves with the pid of the one Collector that runs, once the record, which is written after the start, names it. */
+  onlyCollector(): Promise<number> {
+    return eventually("one Collector, and a record of it", async () => {
+      const running = await this.collectors();
+      const pid = this.collectorPid();
+      return running.length === 1 && running[0] === pid ? pid : undefined;
+    });
   }
 
   /** A Collector's configuration: otlp in, the backend out. */

@@ -147,6 +147,7 @@ export class World {
   }
 
   async offerOwnTelemetry(endpoint: string): Promise<void> {
+    this.#wasEdited = true;
     this.supervisor?.offerOwnTelemetry(endpoint);
     await flush();
   }

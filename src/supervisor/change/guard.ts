@@ -77,15 +77,15 @@ export class Guard {
 
   /** A change of this host's own can take the server's configuration with it when it is taken back. */
   #tellWhatWasLost(reason: string): void {
-    const { workshop, road, reportedApplied, correctVerdict } = this.#deps;
+    const { workshop, road } = this.#deps;
     const lost = () => {
-      const hash = reportedApplied();
+      const hash = this.#deps.reportedApplied();
       return hash === workshop.book.current?.remoteHash ? undefined : hash;
     };
     if (lost() === undefined) return;
     road.urgent(async () => {
       const hash = lost();
-      if (hash !== undefined) await correctVerdict(hash, { t: "failed", reason });
+      if (hash !== undefined) await this.#deps.correctVerdict(hash, { t: "failed", reason });
     });
   }
 
@@ -163,7 +163,7 @@ export class Guard {
         return;
       }
       case "linked":
-        this.#identify(event.mark);
+        this.#identify();
         return;
       case "unlinked":
       case "effective-config":
@@ -171,15 +171,19 @@ export class Guard {
     }
   }
 
-  /** A supervisor that died over a reload may have left one that runs something else than was written down. */
-  #identify(mark: string): void {
+  /** A supervisor that died between file and process may have left one that is not what was written down. */
+  #identify(): void {
     const { workshop, road } = this.#deps;
     const { collector, book } = workshop;
-    const isOther = () => collector.state.t === "running" && collector.state.launch.mark !== mark;
-    if (collector.claimed || !isOther() || collector.process?.adopted !== true) return;
+    const isOther = () => {
+      const { state, link } = collector;
+      const isUp = state.t === "running" || state.t === "starting";
+      return isUp && link !== undefined && link.mark !== state.launch.mark;
+    };
+    if (collector.claimed || !isOther()) return;
     road.urgent(async () => {
       const { current } = book;
-      if (!isOther() || current === null || current.id === null || collector.link?.mark !== mark) return;
+      if (!isOther() || current === null || current.id === null) return;
       await workshop.install(current.id);
       await collector.run(workshop.launch(current.id), workshop.mayReload);
     });
@@ -346,10 +350,13 @@ export class Guard {
 
   #tryBetter(): void {
     this.#deps.road.urgent(async () => {
-      const { book } = this.#deps.workshop;
+      const { book, collector } = this.#deps.workshop;
       const role = book.current?.role;
+      const makesDo = role === "fallback" || role === "bootstrap";
+      // Something else may have come to run since, or the order to run nothing.
+      if (book.current?.id === null || !(collector.state.t === "held" || makesDo)) return;
       const isQuarantined = book.currentIsQuarantined;
-      const skipCurrent = role === "fallback" || role === "bootstrap" || isQuarantined;
+      const skipCurrent = makesDo || isQuarantined;
       const hasNothing =
         book.current === null || role === "bootstrap" || (isQuarantined && book.wayBack.length === 0);
       const orElse = hasNothing ? "bootstrap" : "hold";

@@ -2,14 +2,8 @@ import { describeError } from "../../foundation/errors.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** The server's order to restart the Collector: the same configuration in a new process. */
-export async function restartCollector({
-  book,
-  collector,
-  clock,
-  logger,
-  install,
-  launch,
-}: Workshop): Promise<void> {
+export async function restartCollector(workshop: Workshop): Promise<void> {
+  const { book, collector, clock, logger } = workshop;
   const { current } = book;
   if (current === null || current.id === null) {
     const message = "told to restart the Collector, but its configuration is to run none";
@@ -19,16 +13,16 @@ export async function restartCollector({
   const { id } = current;
   const began = clock.monotonic();
   // What lies there may be a slow starter that was given up waiting for.
-  await install(id).catch((error: unknown) => {
+  await workshop.install(id).catch((error: unknown) => {
     const fields = { event: "state_not_saved", what: "effective.yaml", error: describeError(error) };
     logger.error(fields, "the configuration that lies there is started");
   });
   try {
-    await collector.run(launch(id), false);
+    await collector.run(workshop.launch(id), false);
   } catch (error) {
     const reason = describeError(error);
     logger.error({ event: "restart_failed", error: reason }, "the Collector cannot be started");
-    collector.relaunchAfter(launch(id), 1_000, reason);
+    collector.relaunchAfter(workshop.launch(id), 1_000, reason);
     return;
   }
   const duration_ms = Math.round(clock.monotonic() - began);

@@ -60,7 +60,10 @@ async function plan(deps: RestorationDeps): Promise<void> {
     if (!touched) await runCurrent(deps, adopted);
     road.resume(change, unfinished, unfinished.detail.trigger === "local" ? "local" : "remote");
     // A change that had only to be kept starts nothing, and the machine may have been off since.
-    road.urgent(() => startIfStopped(deps));
+    road.urgent(async () => {
+      await startIfStopped(deps);
+      if (touched) await applyLocalChanges(deps);
+    });
     return;
   }
   if (collector.state.t === "stopped") await runCurrent(deps, adopted);

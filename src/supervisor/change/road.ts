@@ -151,6 +151,8 @@ export class Road {
     if (this.#closed) return;
     if (unswitched !== undefined) return this.#revert(change, unswitched);
     await this.#note(change, "proving", attempt);
+    // Closed since then: nobody would tell the proof that the Collector was stopped.
+    if (this.#closed) return;
     const unproven = await this.#attempt(() => change.prove());
     if (this.#closed) return;
     if (unproven !== undefined) return this.#revert(change, unproven);

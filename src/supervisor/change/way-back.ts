@@ -36,6 +36,8 @@ export class WayBack {
     { orElse, skipCurrent = false }: { orElse: "bootstrap" | "hold"; skipCurrent?: boolean },
   ): Promise<"reverted" | "made-do" | "held"> {
     const { book, collector, logger } = this.#workshop;
+    // The journal, or the quarantine, tells the next supervisor to take it.
+    if (collector.closed) throw new Error("the supervisor is stopping");
     const release = collector.claim();
     try {
       const skips = skipCurrent || book.current === null || book.currentIsQuarantined;

@@ -125,6 +125,11 @@ export class Collector {
     return () => this.#observers.delete(observer);
   }
 
+  /** Whether nothing can be started any more, because the supervisor is going. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Whether somebody has taken it upon himself to deal with an exit. */
   get claimed(): boolean {
     return this.#claims > 0;

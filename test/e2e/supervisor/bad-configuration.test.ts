@@ -92,7 +92,7 @@ describe.each(reloadModes)("a bad configuration, mode %s", (_mode, agent) => {
       const { accepted, refused } = await sender.stop();
       await host.sink.waitFor(accepted);
       expect(await host.readState("last_recv_remote_config.dat")).toBe(saved);
-      expect(await host.collectors()).toEqual([host.collectorPid()]);
+      await host.onlyCollector();
       const unhealthy = host.server.received
         .slice(from)
         .filter(({ message }) => message.health?.healthy === false);
@@ -193,7 +193,7 @@ describe("a bad first configuration", () => {
       lastError: string;
     }) => !healthy && status.startsWith("bootstrap: ") && lastError.includes("address already in use");
     await host.server.reported("health", isEmpty, from);
-    expect(await host.collectors()).toEqual([host.collectorPid()]);
+    await host.onlyCollector();
     await host.apply(host.remotePipeline());
     await host.server.until("healthy", () => host.server.state?.health?.status === "StatusOK");
   });
@@ -209,7 +209,7 @@ describe("a bad first configuration", () => {
       "health",
       ({ healthy, status }) => !healthy && status === "bootstrap: StatusOK",
     );
-    expect(await host.collectors()).toEqual([host.collectorPid()]);
+    await host.onlyCollector();
     await host.apply(host.remotePipeline());
     await host.expectDataFlows();
   });
@@ -231,7 +231,7 @@ describe("a bad first configuration", () => {
     const supervisor = await host.start();
     await supervisor.waitFor("config_update_failed");
     await host.server.reported("health", ({ status }) => status === "bootstrap: StatusOK");
-    expect(await host.collectors()).toEqual([host.collectorPid()]);
+    await host.onlyCollector();
     host.writeConfigFile("local.yaml", { exporters: { debug: {} } });
     await host.apply(host.remotePipeline());
     await host.expectDataFlows();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { eventually } from "../../support/eventually.ts";
 import { freePort } from "../../support/free-port.ts";
 import { fetchBytes } from "../../support/raw-agent.ts";
 import { remoteConfig } from "../../support/recording-opamp-server.ts";
@@ -47,7 +48,10 @@ describe("the Collector's lines", () => {
     const host = await supervisorHost();
     const supervisor = await host.startHealthy();
     expect(supervisor.lines.filter(({ component }) => component === "collector")).toEqual([]);
-    expect(await host.readState("agent.log")).toContain("Everything is ready");
+    // It is healthy a moment before it says so.
+    await eventually("the Collector's own words", async () =>
+      (await host.readState("agent.log")).includes("Everything is ready"),
+    );
   });
 });
 

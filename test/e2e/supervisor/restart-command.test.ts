@@ -29,7 +29,7 @@ describe("a restart command", () => {
       await host.server.reported("health", ({ healthy }) => !healthy, from);
       await host.server.until("healthy again", () => host.server.state?.health?.healthy);
       expect(host.collectorPid()).not.toBe(pid);
-      expect(await host.collectors()).toEqual([host.collectorPid()]);
+      await host.onlyCollector();
       await host.expectDataFlows();
       // Nothing was configured, so there is nothing to say about a configuration.
       expect(host.server.statusesOf(config, from)).toEqual([]);

@@ -68,7 +68,7 @@ describe("a start on nothing", () => {
     await host.start();
     await host.server.reported("health", ({ status }) => status === "bootstrap: StatusOK");
     expect(host.server.state?.health?.healthy).toBe(true);
-    expect(await host.collectors()).toEqual([host.collectorPid()]);
+    await host.onlyCollector();
     await host.apply(host.remotePipeline());
     await host.server.until("health without a role", () => host.server.state?.health?.status === "StatusOK");
     await host.expectDataFlows();

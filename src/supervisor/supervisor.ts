@@ -315,8 +315,14 @@ export class Supervisor {
     await this.#files.close();
   }
 
-  async #spawn({ executable, args, env }: Launch) {
+  async #spawn({ mark, executable, args, env }: Launch) {
     const { clock, logger } = this.#deps;
+    if (args.includes(this.#files.path("effective.yaml"))) {
+      await this.#files.ensureInstalled(mark).catch((error: unknown) => {
+        const fields = { event: "state_not_saved", error: describeError(error) };
+        logger.error(fields, "the Collector's configuration cannot be put back in place");
+      });
+    }
     // A disk that cannot be written must not keep the Collector from running.
     const logFd = await this.#log.openForAppend().catch((error: unknown) => {
       logger.error(

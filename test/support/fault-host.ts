@@ -34,7 +34,7 @@ export function startFaulty(host: SupervisorHost): Promise<LaunchedProcess> {
 }
 
 /** Of the supervisors started by {@link startFaulty}, from now on. */
-export function setFault(host: SupervisorHost, fault: Fault): void {
+function setFault(host: SupervisorHost, fault: Fault): void {
   writeFileSync(faultFile(host), JSON.stringify(fault));
 }
 
@@ -195,17 +195,6 @@ export async function expectRuns(host: SupervisorHost, name: string): Promise<vo
   await host.server.until("healthy", () => host.server.state?.health?.healthy === true);
   await theOneCollector(host);
   await host.expectDataFlows();
-}
-
-/** Every record that was taken has reached the backend. */
-export async function expectNothingLost(host: SupervisorHost, { accepted }: SendReport): Promise<void> {
-  await host.sink.waitFor(accepted);
-  expect(accepted.length).toBeGreaterThan(0);
-}
-
-/** How often the Collector refused a record. */
-export function refusals({ refused }: SendReport): number {
-  return refused.length;
 }
 
 /** Mounts a small file system over the state directory until the test ends. Needs root. */

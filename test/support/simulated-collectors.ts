@@ -57,10 +57,10 @@ export class SimulatedHost {
 
   constructor(options: {
     clock: Clock;
-    readConfig(path: string): string | undefined;
-    onRead(text: SimulatedText): void;
-    onHealthy(text: SimulatedText): void;
-    onViolation(text: string): void;
+    readConfig: (path: string) => string | undefined;
+    onRead: (text: SimulatedText) => void;
+    onHealthy: (text: SimulatedText) => void;
+    onViolation: (text: string) => void;
   }) {
     this.clock = options.clock;
     this.#readConfig = options.readConfig;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Logger, silentLogger } from "../../src/foundation/logger.ts";
 import { ReportedState } from "../../src/opamp/agent/reported-state.ts";
@@ -18,6 +17,7 @@ import {
 import { ConfigurationIntake } from "../../src/supervisor/change/configuration-intake.ts";
 import { Guard } from "../../src/supervisor/change/guard.ts";
 import { Journal, type JournalEntry } from "../../src/supervisor/change/journal.ts";
+import { restartCollector } from "../../src/supervisor/change/restart-command.ts";
 import { restore } from "../../src/supervisor/change/restoration.ts";
 import { Road } from "../../src/supervisor/change/road.ts";
 import { type ConfigurationInputs, Snapshots } from "../../src/supervisor/change/snapshots.ts";
@@ -32,21 +32,20 @@ import { Reporter } from "../../src/supervisor/report/reporter.ts";
 import { behaviourOf, holdCollector, type LinkListener, type SimulatedText } from "./simulated-collectors.ts";
 import { DiskOfLife } from "./simulated-disk.ts";
 import { Life } from "./simulated-life.ts";
+import {
+  keptFile,
+  keptRemote,
+  keptTelemetryFile,
+  lastInputsOf,
+  remoteBody,
+  toMerged,
+} from "./simulated-text.ts";
 import type { World } from "./world.ts";
 
 const applyTimeoutMs = 5_000;
 const livenessTimeoutMs = 30_000;
 const validateMs = 10;
 const validateTimeoutMs = 10_000;
-
-const keptFile = "last_recv_remote_config.dat";
-const keptTelemetryFile = "last_recv_own_telemetry_config.dat";
-
-/** The remote configuration that a reference supervisor would find. */
-export function keptRemote(files: ReadonlyMap<string, Uint8Array>): AgentRemoteConfig | undefined {
-  const data = files.get(keptFile);
-  return data && fromBinary(AgentRemoteConfigSchema, data);
-}
 
 /**
  * One life of a supervisor in a {@link World}: the real road, book, guard, way back, intake, Collector and
@@ -142,7 +141,7 @@ export class SimulatedSupervisor implements LinkListener {
       isOwnFault: (error) => error instanceof ConfigurationError,
     });
     const wayBack = new WayBack(this.#workshop, world.newMark);
-    this.#intake = new ConfigurationIntake(this.#lastInputs(), {
+    this.#intake = new ConfigurationIntake(lastInputsOf(world.disk), {
       workshop: this.#workshop,
       road: this.road,
       wayBack,
@@ -222,19 +221,8 @@ export class SimulatedSupervisor implements LinkListener {
     this.#intake.changeLocal("config_files changed");
   }
 
-  /** As `Supervisor.#restartCollector` does it. */
   restartCollector(): void {
-    this.road.urgent(async () => {
-      const { current } = this.book;
-      if (current === null || current.id === null) return;
-      const launch = this.#workshop.launch(current.id);
-      try {
-        await this.#workshop.install(current.id).catch(() => undefined);
-        await this.collector.run(launch, false);
-      } catch {
-        this.collector.relaunchAfter(launch, 1_000, "it cannot be started");
-      }
-    });
+    this.road.urgent(() => restartCollector(this.#workshop));
   }
 
   /** SIGTERM stops the Collector, SIGUSR2 leaves it to the next supervisor. */
@@ -352,56 +340,4 @@ export class SimulatedSupervisor implements LinkListener {
   #isReported(hash: string): boolean {
     return Buffer.from(this.#status.lastRemoteConfigHash).toString("hex") === hash;
   }
-
-  /** As `findLastInputs` of `supervisor-files.ts` does it. */
-  #lastInputs(): ConfigurationInputs {
-    const { disk } = this.#world;
-    const { current, wayBack } = disk.json<BookContent>("book.json", emptyBook);
-    const telemetry = disk.files.get(keptTelemetryFile);
-    const otherwise: ConfigurationInputs = {
-      remote: current?.id === null ? keptRemote(disk.files) : undefined,
-      ownTelemetry: telemetry && fromBinary(ConnectionSettingsOffersSchema, telemetry),
-      localFiles: {},
-    };
-    for (const reference of [current, ...wayBack]) {
-      if (reference === null || reference.id === null || reference.role === "fallback") continue;
-      const inputs = readInputs(disk.files.get(`configurations/${reference.id}.json`));
-      if (inputs === undefined) continue;
-      return current?.id === null ? { ...otherwise, localFiles: inputs.localFiles } : inputs;
-    }
-    return otherwise;
-  }
-}
-
-/** The one entry of a simulated remote configuration. */
-export function remoteBody(remote: AgentRemoteConfig | undefined): string | undefined {
-  const entry = remote?.config?.configMap[""];
-  return entry && new TextDecoder().decode(entry.body);
-}
-
-function toMerged(mark: string, parts: Omit<SimulatedText, "mark">): Merged {
-  const text: SimulatedText = { mark, ...parts };
-  return {
-    text: JSON.stringify(text),
-    contentHash: createHash("sha256").update(JSON.stringify(parts)).digest("hex"),
-    violations: behaviourOf(parts) === "restricted" ? ["exporters.file is not allowed"] : [],
-  };
-}
-
-function readInputs(data: Uint8Array | undefined): ConfigurationInputs | undefined {
-  if (data === undefined) return undefined;
-  const file = JSON.parse(new TextDecoder().decode(data)) as {
-    remote: string | null;
-    own_telemetry: string | null;
-    local_files: Record<string, string>;
-  };
-  const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
-  return {
-    remote: file.remote === null ? undefined : fromBinary(AgentRemoteConfigSchema, bytes(file.remote)),
-    ownTelemetry:
-      file.own_telemetry === null
-        ? undefined
-        : fromBinary(ConnectionSettingsOffersSchema, bytes(file.own_telemetry)),
-    localFiles: file.local_files,
-  };
 }

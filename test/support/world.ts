@@ -6,13 +6,12 @@ import {
   RemoteConfigStatuses,
 } from "../../src/opamp/messages.ts";
 import { type BookContent, emptyBook, faultHash } from "../../src/supervisor/change/configuration-book.ts";
-import type { JournalEntry } from "../../src/supervisor/change/journal.ts";
 import type { RemoteVerdict } from "../../src/supervisor/change/workshop.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { behaviourOf, SimulatedHost, type SimulatedText } from "./simulated-collectors.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import type { CrashPoint } from "./simulated-life.ts";
-import { keptRemote, SimulatedSupervisor } from "./simulated-supervisor.ts";
+import { SimulatedSupervisor } from "./simulated-supervisor.ts";
 
 export interface WorldOptions {
   /** `agent.use_hup_config_reload`. */
@@ -60,13 +59,12 @@ export class World {
   readonly violations = new Set<string>();
   desired: SimulatedOffer | undefined;
   /** Hashes that were reported APPLIED at some time. */
-  readonly #applied = new Set<string>();
-  readonly #marks = new Map<string, KnownMark>();
+  readonly applied = new Set<string>();
+  readonly marks = new Map<string, KnownMark>();
   #markCount = 0;
   /** A Collector that hangs quietly can outlive a probation that it would have failed. */
-  #wasFrozen = false;
-  #wasEdited = false;
-  #starts = 0;
+  wasFrozen = false;
+  wasEdited = false;
 
   constructor(options: Partial<WorldOptions> = {}, log?: Logger) {
     this.options = { mayReload: true, fallback: undefined, localFiles: {}, ...options };
@@ -80,7 +78,7 @@ export class World {
       },
       onRead: (text) => this.#onRead(text),
       onHealthy: ({ mark }) => {
-        const known = this.#marks.get(mark);
+        const known = this.marks.get(mark);
         if (known !== undefined) known.proven = true;
       },
       onViolation: (text) => this.violations.add(text),
@@ -112,7 +110,6 @@ export class World {
 
   async startSupervisor(): Promise<void> {
     if (this.supervisor !== undefined) return;
-    this.#starts += 1;
     const supervisor = new SimulatedSupervisor(this);
     this.supervisor = supervisor;
     this.host.listener = supervisor;
@@ -147,14 +144,14 @@ export class World {
   }
 
   async offerOwnTelemetry(endpoint: string): Promise<void> {
-    this.#wasEdited = true;
+    this.wasEdited = true;
     this.supervisor?.offerOwnTelemetry(endpoint);
     await flush();
   }
 
   async editLocal(files: Readonly<Record<string, string>>): Promise<void> {
     this.localFiles = files;
-    this.#wasEdited = true;
+    this.wasEdited = true;
     this.supervisor?.localFilesChanged();
     await flush();
   }
@@ -173,7 +170,7 @@ export class World {
     const { running } = this;
     if (running === undefined) return;
     running.frozen = true;
-    this.#wasFrozen = true;
+    this.wasFrozen = true;
     const ping = () => {
       if (!running.alive) return;
       if (running.linked) this.supervisor?.unanswered();
@@ -212,7 +209,7 @@ export class World {
 
   /** A supervisor that connects tells its status first, as far as it has one. */
   connected(supervisor: SimulatedSupervisor): void {
-    const { lastRemoteConfigHash = new Uint8Array(), status = 0, errorMessage } = supervisor.reportedStatus;
+    const { lastRemoteConfigHash, status, errorMessage } = supervisor.reportedStatus;
     const { RemoteConfigStatuses_FAILED: failed, RemoteConfigStatuses_APPLIED: applied } =
       RemoteConfigStatuses;
     const hash = fromHash(lastRemoteConfigHash);
@@ -233,111 +230,13 @@ export class World {
   reported(supervisor: SimulatedSupervisor, configHash: Uint8Array, verdict: RemoteVerdict): void {
     const hash = fromHash(configHash);
     this.statuses.push({ hash, verdict, at: this.clock.monotonic() });
-    if (verdict.t === "applied") this.#applied.add(hash);
+    if (verdict.t === "applied") this.applied.add(hash);
     if (verdict.t !== "applying") this.#compare(supervisor, hash);
   }
 
   merged(mark: string, remote: AgentRemoteConfig | undefined): void {
-    const proven = this.#marks.get(mark)?.proven ?? false;
-    this.#marks.set(mark, { remoteHash: remote && fromHash(remote.configHash), proven });
-  }
-
-  /** Everything that is wrong after {@link settle}. */
-  problems(): string[] {
-    const problems = [...this.violations];
-    const expectThat = (holds: boolean, otherwise: string) => {
-      if (!holds) problems.push(otherwise);
-    };
-    const { host, supervisor, status, desired, running, book } = this;
-    if (supervisor === undefined) return [...problems, "no supervisor runs"];
-    const { current } = supervisor.book;
-    expectThat(
-      JSON.stringify(book) === JSON.stringify(bookOf(supervisor)),
-      "the book on disk is not the one in memory",
-    );
-    const journal = this.disk.json<JournalEntry | null>("journal.json", null);
-    expectThat(journal === null, `a change is still under way: ${journal?.step}`);
-    for (const id of supervisor.book.snapshotIds) {
-      expectThat(this.disk.files.has(`configurations/${id}.yaml`), "a snapshot that is still needed is gone");
-    }
-    expectThat(host.alive.length <= 1, `${host.alive.length} Collectors run`);
-
-    if (this.#diesSteadily(supervisor)) return problems;
-    const stopped = desired !== undefined && desired.body === undefined;
-    if (stopped) expectThat(status?.verdict.t === "applied", `the order to stop is ${status?.verdict.t}`);
-    // An offer that failed after an order to stop leaves that order in force.
-    const backToNone = status?.verdict.t === "failed" && this.#applied.has("stop") && current?.id === null;
-    if (stopped || backToNone) {
-      expectThat(running === undefined, "a Collector runs against the server's order");
-    } else {
-      expectThat(running !== undefined, `no Collector runs (${supervisor.collector.state.t})`);
-      expectThat(running?.healthy === true, "the Collector is not healthy");
-      const known = this.#marks.get(running?.text?.mark ?? "");
-      const lastResort = current?.role === "fallback" || current?.role === "bootstrap";
-      expectThat(lastResort || known?.proven !== false, "the Collector runs what was never proven");
-      expectThat(current?.id === running?.text?.mark, "the Collector runs something else than the book says");
-    }
-    if (desired === undefined) return problems;
-
-    expectThat(status?.hash === desired.hash, `the status is of ${status?.hash}, not of the newest offer`);
-    expectThat(status?.verdict.t !== "applying", "the status is APPLYING");
-    const kept = keptRemote(this.disk.files);
-    const keptHash = kept && fromHash(kept.configHash);
-    if (status?.verdict.t === "applied") {
-      if (!stopped) expectThat(running?.text?.remote === desired.body, "APPLIED, but it does not run");
-      const isIt = current?.role === "desired" || current?.remoteHash === toHex(desired.hash);
-      expectThat(isIt, `APPLIED, but what runs is ${current?.role}`);
-      expectThat(keptHash === desired.hash, `APPLIED, but ${keptHash} was kept`);
-    } else {
-      const runs = current?.role === "desired" && current.remoteHash === toHex(desired.hash);
-      expectThat(!runs, "FAILED, but it runs");
-      // What an edit on this host took with it has no fault of its own, and may be offered again.
-      const isOwnFault =
-        this.#wasEdited || supervisor.book.quarantined.some(({ hash }) => hash === toHex(desired.hash));
-      expectThat(isOwnFault, "FAILED for a fault of the host, and not tried again");
-      expectThat(keptHash !== desired.hash, "FAILED, but it was kept");
-    }
-    const worked = [...this.#marks.values()].some(
-      ({ remoteHash, proven }) => proven && remoteHash === keptHash,
-    );
-    const applied = keptHash !== undefined && this.#applied.has(keptHash);
-    expectThat(keptHash === undefined || worked || applied, `${keptHash} was kept, but never worked`);
-    return [...problems, ...this.#healthProblems(supervisor)];
-  }
-
-  #diesSteadily({ book }: SimulatedSupervisor): boolean {
-    if (!this.#wasFrozen || book.onProbation) return false;
-    return [book.current, ...book.wayBack].some((reference) => {
-      const data = this.disk.files.get(`configurations/${reference?.id}.yaml`);
-      if (data === undefined) return false;
-      return /-after:/.test(behaviourOf(JSON.parse(new TextDecoder().decode(data)) as SimulatedText));
-    });
-  }
-
-  /** After offers alone, each that works has been applied, and each that does not has failed. */
-  strict(): string[] {
-    const { desired, status } = this;
-    if (desired === undefined) return [];
-    const works = desired.body === undefined || /^(?:good|recovers|slow:2000)/.test(desired.body);
-    const expected = works ? "applied" : "failed";
-    // One that is only slow may be applied late where there is nothing better.
-    const isLate = desired.body === "slow:9000";
-    return isLate || status?.verdict.t === expected ? [] : [`${desired.hash} is ${status?.verdict.t}`];
-  }
-
-  /** Whether the health that the server sees tells what really runs. */
-  #healthProblems(supervisor: SimulatedSupervisor): string[] {
-    const health = supervisor.state.get("health");
-    const { current } = supervisor.book;
-    if (health === undefined) return ["no health was reported"];
-    if (current?.id === null) return health.status.startsWith("stopped") ? [] : [`health ${health.status}`];
-    const problems: string[] = [];
-    const role = current?.role ?? "desired";
-    if (role !== "desired" && !health.status.startsWith(role))
-      problems.push(`health hides the ${role}: ${health.status}`);
-    if (health.healthy !== (this.running?.healthy === true) && role !== "bootstrap")
-      problems.push(`health says ${health.healthy}`);
-    return problems;
+    const proven = this.marks.get(mark)?.proven ?? false;
+    this.marks.set(mark, { remoteHash: remote && fromHash(remote.configHash), proven });
   }
 
   #onRead(text: SimulatedText): void {
@@ -347,11 +246,15 @@ export class World {
     }
     const { current, wayBack } = this.book;
     const reference = [current, ...wayBack].find((each) => each?.id === text.mark);
-    const known = this.#marks.get(text.mark);
+    const known = this.marks.get(text.mark);
     const hashes = [reference && faultHash(reference), known?.remoteHash && toHex(known.remoteHash)];
     const quarantined = this.book.quarantined.find(({ hash }) => hashes.includes(hash));
     const isLastResort = reference?.role === "bootstrap" || reference?.role === "fallback";
-    if (quarantined !== undefined && !isLastResort && !wayBack.some(({ id }) => id === text.mark)) {
+    // What worked before is gone back to, whatever was said against its hash since.
+    const isOnWayBack = wayBack.some(
+      ({ id, remoteHash }) => id === text.mark || remoteHash === quarantined?.hash,
+    );
+    if (quarantined !== undefined && !isLastResort && !isOnWayBack) {
       this.violations.add(`a quarantined configuration was started (${text.mark}): ${quarantined.reason}`);
     }
   }
@@ -365,13 +268,8 @@ export class World {
   }
 }
 
-function bookOf({ book }: SimulatedSupervisor): BookContent {
-  const { current, onProbation, wayBack, quarantined } = book;
-  return { current, onProbation, wayBack: [...wayBack], quarantined: [...quarantined] };
-}
-
 /** An offer as a message. */
-export function toMessage({ hash, body }: SimulatedOffer): AgentRemoteConfig {
+function toMessage({ hash, body }: SimulatedOffer): AgentRemoteConfig {
   const configMap =
     body === undefined ? {} : { "": { body: new TextEncoder().encode(body), contentType: "" } };
   return create(AgentRemoteConfigSchema, {

@@ -81,6 +81,8 @@ export class ConfigurationChange implements Change {
     }
     const same = book.current?.contentHash === this.#contentHash && book.current.id !== null;
     if (this.#trigger.t === "local") {
+      // It was sent back, or left by an earlier supervisor, and the order came meanwhile.
+      if (book.current?.id === null) return { fault: "host", reason: "the order is to run no Collector" };
       // If it is down at this moment, that is the guard's to deal with.
       if (same) return "unchanged";
       const refused = book.quarantineOf(this.#contentHash);

@@ -16,6 +16,9 @@ import { StopChange } from "./stop-change.ts";
 import type { WayBack } from "./way-back.ts";
 import type { NewMark, Workshop } from "./workshop.ts";
 
+/** What is told, and journalled, of a change of own telemetry. */
+const ownTelemetryChange = "own telemetry";
+
 interface IntakeDeps {
   workshop: Workshop;
   road: Road;
@@ -125,7 +128,7 @@ export class ConfigurationIntake {
         await workshop.saveKept(inputs);
         return undefined;
       }
-      return this.#change({ t: "local", what: "own telemetry" }, inputs, {
+      return this.#change({ t: "local", what: ownTelemetryChange }, inputs, {
         again: () => this.offerOwnTelemetry(ownTelemetry),
       });
     });
@@ -149,6 +152,14 @@ export class ConfigurationIntake {
       return this.#change({ t: "remote", offer: inputs.remote }, inputs, { staged });
     }
     return this.#change({ t: "local", what: String(what) }, inputs, { staged });
+  }
+
+  /** Asks anew for a local change that an earlier process had only begun. */
+  async repeatLocal({ id, detail }: ChangeRecord): Promise<void> {
+    const snapshot = await this.#deps.workshop.snapshots.load(id);
+    const offered = snapshot?.inputs.ownTelemetry;
+    if (detail.what === ownTelemetryChange && offered !== undefined) this.offerOwnTelemetry(offered);
+    else this.changeLocal(String(detail.what));
   }
 
   /** A failure of the host is tried again, at growing intervals, until another offer comes. */
@@ -234,7 +245,10 @@ export class ConfigurationIntake {
     }
     // An offer is judged with what is known to work on this host, not with an edit that is yet to be tried.
     const { localFiles: accepted } = this.#accepted;
-    const localFiles = Object.keys(accepted).length > 0 ? accepted : await this.#readLocalFiles();
+    // What it ran with is part of one that is only down at this moment.
+    const isCurrent = this.#deps.workshop.book.current?.remoteHash === hex(offer.configHash);
+    const isKnown = isCurrent || Object.keys(accepted).length > 0;
+    const localFiles = isKnown ? accepted : await this.#readLocalFiles();
     return this.#change({ t: "remote", offer }, { ...this.#accepted, remote: offer, localFiles });
   }
 

@@ -7,8 +7,9 @@ import type { CollectorEvent, Launch } from "../collector/collector.ts";
 import { describeExit } from "../collector/process.ts";
 import type { RestartPolicy } from "../collector/restart-policy.ts";
 import { faultHash, type Reference } from "./configuration-book.ts";
-import { findBrokenComponent, wasKilledFromOutside, watchForProof } from "./proof.ts";
+import { findBrokenComponent, wasKilledFromOutside } from "./proof.ts";
 import type { Road } from "./road.ts";
+import { SlowStarter } from "./slow-starter.ts";
 import { tidySnapshots } from "./tidy-snapshots.ts";
 import type { WayBack } from "./way-back.ts";
 import type { Workshop } from "./workshop.ts";
@@ -49,11 +50,11 @@ export class Guard {
   /** Since when the Collector is down, and why. */
   #down: { since: number; reason: string } | undefined;
   readonly #startBackoff = new Backoff({ initialMs: 2_000, maxMs: 30_000, factor: 2, jitter: 0.5 });
-  /** A slow starter that was given up waiting for, but not taken back. */
-  #late: string | undefined;
+  readonly #slowStarter: SlowStarter;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
+    this.#slowStarter = new SlowStarter(deps);
   }
 
   start(): void {
@@ -95,6 +96,8 @@ export class Guard {
     this.#probation?.timer.cancel();
     this.#probation = undefined;
     this.#retry?.cancel();
+    this.#takingBack?.cancel();
+    this.#takingBack = undefined;
     const { current } = book;
     const makesDo = current?.role === "fallback" || current?.role === "bootstrap";
     if (collector.state.t === "held" || (makesDo && book.wayBack.length > 0))
@@ -112,38 +115,12 @@ export class Guard {
     }
   }
 
-  /** See {@link Workshop.provesLater}. One that ends before it has proven itself makes room for what ran before. */
+  /** See {@link Workshop.provesLater}. */
   provesLater(mark: string, keep: () => Promise<void>): void {
-    const { workshop, road, wayBack } = this.#deps;
-    const { collector, clock } = workshop;
-    this.#late = mark;
-    const finish = () => {
-      stop();
-      watch.cancel();
-      if (this.#late === mark) this.#late = undefined;
-    };
-    const end = (next: () => Promise<void>) =>
-      road.urgent(async () => {
-        if (this.#late !== mark) return;
-        finish();
-        await next();
-      });
-    const giveUp = async () => {
-      await wayBack.go("it ended before it was healthy", { orElse: "bootstrap" });
-      await tidySnapshots(workshop);
-    };
-    const watch = watchForProof(collector, { mark, clock, onKilled: () => end(giveUp) });
-    const stop = collector.observe((event) => {
-      if (event.t !== "state") return;
-      const { state } = event;
-      // Another configuration is run, or none: this one's time is over.
-      if ("launch" in state ? state.launch.mark !== mark : state.t === "stopping") finish();
-    });
-    const keepAndCorrect = async () => {
+    this.#slowStarter.wait(mark, async () => {
       await keep();
       await this.#takeBackFailure(mark);
-    };
-    void watch.within(24 * 60 * 60_000).then((proof) => end(proof.t === "proven" ? keepAndCorrect : giveUp));
+    });
   }
 
   #onEvent(event: CollectorEvent): void {
@@ -199,7 +176,7 @@ export class Guard {
     const probation = this.#probation;
     const what = hung === undefined ? describeExit(exit) : `killed by us, because ${hung}`;
     this.#down ??= { since: this.#deps.workshop.clock.monotonic(), reason: what };
-    if (launch.mark === this.#late) return;
+    if (launch.mark === this.#slowStarter.mark) return;
     if (probation?.mark !== launch.mark) {
       this.#restart(launch, what, excerpt);
       return;

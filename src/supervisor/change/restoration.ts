@@ -51,17 +51,24 @@ async function plan(deps: RestorationDeps): Promise<void> {
     );
     await deps.forgetUnfinished();
   }
-  if (unfinished !== undefined && change !== undefined) {
-    const touched = unfinished.step !== "staging" && unfinished.step !== "checking";
+  const touched = unfinished?.step !== "staging" && unfinished?.step !== "checking";
+  const isLocal = unfinished?.detail.trigger === "local";
+  if (unfinished !== undefined && change !== undefined && isLocal && !touched) {
+    // What this host has now counts, not what it had then, and not over what the server has offered since.
+    await deps.forgetUnfinished();
+    await intake.repeatLocal(unfinished);
+  } else if (unfinished !== undefined && change !== undefined) {
     logger.info(
       { event: "change_resumed", change: unfinished.id, step: unfinished.step },
       "going on with the change that was under way",
     );
     if (!touched) await runCurrent(deps, adopted);
-    road.resume(change, unfinished, unfinished.detail.trigger === "local" ? "local" : "remote");
+    road.resume(change, unfinished, isLocal ? "local" : "remote");
     // A change that had only to be kept starts nothing, and the machine may have been off since.
     road.urgent(async () => {
       await startIfStopped(deps);
+      // One that had only to be kept does not say that something else runs.
+      deps.guard.watchCurrent();
       if (touched) await applyLocalChanges(deps);
     });
     return;
@@ -75,10 +82,15 @@ async function plan(deps: RestorationDeps): Promise<void> {
 /** The reference may have run in between: the file that it shares with us then names what it applied. */
 async function offerWhatAnotherKept({ workshop, intake, savedRemote }: RestorationDeps): Promise<void> {
   const { current } = workshop.book;
-  if (current === null || savedRemote === undefined || intake.isPending) return;
+  if (current === null || intake.isPending) return;
+  if (savedRemote === undefined) {
+    // The supervisor died before it had put the files right.
+    if (intake.accepted.remote !== undefined) await workshop.saveKept(intake.accepted);
+    return;
+  }
   const hash = Buffer.from(savedRemote.configHash).toString("hex");
   if (hash === current.remoteHash) return;
-  // One that failed lies there if the supervisor died before it had put the files right.
+  // The same, with one there that failed.
   if (workshop.book.quarantineOf(hash) !== undefined) await workshop.saveKept(intake.accepted);
   else await intake.offerRemote(savedRemote);
 }

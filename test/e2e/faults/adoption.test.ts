@@ -14,12 +14,14 @@ import {
   startFaulty,
   theOneCollector,
 } from "../../support/fault-host.ts";
-import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 import type { LaunchedProcess } from "../../support/launched-process.ts";
+import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 
 const agent = { probation: "1ms" };
 
-async function onBefore(settings: Record<string, unknown> = agent): Promise<[SupervisorHost, LaunchedProcess]> {
+async function onBefore(
+  settings: Record<string, unknown> = agent,
+): Promise<[SupervisorHost, LaunchedProcess]> {
   const host = await supervisorHost({ agent: settings });
   const supervisor = await host.startHealthy();
   await host.apply(named(host, "before"));
@@ -28,26 +30,29 @@ async function onBefore(settings: Record<string, unknown> = agent): Promise<[Sup
 }
 
 describe("a supervisor that died and comes back", () => {
-  it.each([0, 3_000])("after %i ms adopts the Collector: same pid, no record refused or lost", async (awayMs) => {
-    const [host, supervisor] = await onBefore();
-    const pid = host.collectorPid();
-    const sender = host.send();
-    await sender.accepted();
-    await supervisor.kill("SIGKILL");
-    await sleep(awayMs);
-    const from = host.server.mark;
-    await host.start();
-    await host.server.reported("health", ({ healthy }) => healthy, from);
-    await expectRuns(host, "before");
-    const { accepted, refused } = await sender.stop();
-    await host.sink.waitFor(accepted);
-    expect(refused).toEqual([]);
-    expect(host.collectorPid()).toBe(pid);
-    // It is not a child of this supervisor, and yet its death is seen.
-    process.kill(pid, "SIGKILL");
-    await eventually("another one runs", () => host.collectorPid() !== pid);
-    await expectRuns(host, "before");
-  });
+  it.each([0, 3_000])(
+    "after %i ms adopts the Collector: same pid, no record refused or lost",
+    async (awayMs) => {
+      const [host, supervisor] = await onBefore();
+      const pid = host.collectorPid();
+      const sender = host.send();
+      await sender.accepted();
+      await supervisor.kill("SIGKILL");
+      await sleep(awayMs);
+      const from = host.server.mark;
+      await host.start();
+      await host.server.reported("health", ({ healthy }) => healthy, from);
+      await expectRuns(host, "before");
+      const { accepted, refused } = await sender.stop();
+      await host.sink.waitFor(accepted);
+      expect(refused).toEqual([]);
+      expect(host.collectorPid()).toBe(pid);
+      // It is not a child of this supervisor, and yet its death is seen.
+      process.kill(pid, "SIGKILL");
+      await eventually("another one runs", () => host.collectorPid() !== pid);
+      await expectRuns(host, "before");
+    },
+  );
 
   it("takes configurations for the Collector that it adopted, without restarting it", async () => {
     const [host, supervisor] = await onBefore();
@@ -62,7 +67,12 @@ describe("a supervisor that died and comes back", () => {
   it("under systemd, which gives every start another environment, adopts as well", async () => {
     const host = await supervisorHost({ agent });
     const start = (n: number) =>
-      host.start({ INVOCATION_ID: `${n}`, JOURNAL_STREAM: `8:${n}`, SYSTEMD_EXEC_PID: `${n}`, MEMORY_PRESSURE_WATCH: "/x" });
+      host.start({
+        INVOCATION_ID: `${n}`,
+        JOURNAL_STREAM: `8:${n}`,
+        SYSTEMD_EXEC_PID: `${n}`,
+        MEMORY_PRESSURE_WATCH: "/x",
+      });
     const supervisor = await start(1);
     await host.apply(named(host, "before"));
     const pid = host.collectorPid();
@@ -94,9 +104,12 @@ describe("a supervisor that died and comes back", () => {
     await supervisor.kill("SIGKILL");
     rmSync(join(host.stateDir, "collector.json"));
     const from = host.server.mark;
-    await host.start();
+    const next = await host.start();
     await host.server.reported("health", ({ healthy }) => healthy, from);
     await expectRuns(host, "before");
+    expect(next.lines).toContainEqual(
+      expect.objectContaining({ event: "collector_replaced", reason: "unknown" }),
+    );
   });
 
   it("while its server is away, and then tells it the truth", async () => {
@@ -114,11 +127,17 @@ describe("a supervisor that died and comes back", () => {
   it("believes no time of a crash that is yet to come", async () => {
     const [host, supervisor] = await onBefore();
     process.kill(host.collectorPid(), "SIGKILL");
-    await eventually("the crash is on file", () => readFileSync(join(host.stateDir, "crashes.json")).length > 0);
+    await eventually(
+      "the crash is on file",
+      () => readFileSync(join(host.stateDir, "crashes.json")).length > 0,
+    );
     await expectRuns(host, "before");
     await supervisor.kill("SIGKILL");
     const future = Date.now() + 365 * 86_400_000;
-    writeFileSync(join(host.stateDir, "crashes.json"), JSON.stringify({ exits: Array(9).fill(future), attempt: 0 }));
+    writeFileSync(
+      join(host.stateDir, "crashes.json"),
+      JSON.stringify({ exits: Array(9).fill(future), attempt: 0 }),
+    );
     const next = await host.start();
     await expectRuns(host, "before");
     const pid = await theOneCollector(host);
@@ -169,7 +188,10 @@ describe("a supervisor told to stop in the middle of a change", () => {
     const config = named(host, "after");
     host.server.offer(config);
     expect(await supervisor.exited).toEqual({ code: 0, signal: null });
-    await host.server.until("it said good-bye", () => host.server.received.at(-1)?.message.agentDisconnect !== undefined);
+    await host.server.until(
+      "it said good-bye",
+      () => host.server.received.at(-1)?.message.agentDisconnect !== undefined,
+    );
     expect(await allCollectors(host)).toHaveLength(signal === "SIGTERM" ? 0 : 1);
     const from = host.server.mark;
     clearFault(host);

@@ -2,7 +2,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
-import { allCollectors, dying, expectRuns, lastStatusOf, mountSmallState, named, theOneCollector } from "../../support/fault-host.ts";
+import {
+  allCollectors,
+  dying,
+  expectRuns,
+  lastStatusOf,
+  mountSmallState,
+  named,
+  theOneCollector,
+} from "../../support/fault-host.ts";
 import { supervisorHost } from "../../support/supervisor-host.ts";
 
 const agent = { probation: "1ms" };

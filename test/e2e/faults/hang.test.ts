@@ -1,10 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import type { AgentRemoteConfig } from "../../../src/opamp/messages.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import type { AgentRemoteConfig } from "../../../src/opamp/messages.ts";
 import { eventually } from "../../support/eventually.ts";
-import { expectRuns, lastStatusOf, named, type SlowSource, slowSource, standIn } from "../../support/fault-host.ts";
+import {
+  expectRuns,
+  lastStatusOf,
+  named,
+  type SlowSource,
+  slowSource,
+  standIn,
+} from "../../support/fault-host.ts";
 import { remoteConfig } from "../../support/recording-opamp-server.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 
@@ -17,7 +24,10 @@ async function started(host: SupervisorHost, config: AgentRemoteConfig, source: 
   verdict.catch(() => undefined);
 }
 
-const reloadModes = [{ mode: "reload" }, { mode: "restart", use_hup_config_reload: false }];
+const reloadModes = [
+  ["reload", {}],
+  ["restart", { use_hup_config_reload: false }],
+] as const;
 
 /** A pipeline whose start waits for what `reference` stands for. */
 function waitingFor(host: SupervisorHost, reference: string) {
@@ -55,21 +65,23 @@ describe("a Collector that hangs", () => {
 });
 
 describe("a configuration", () => {
-  it.each(reloadModes)("with which the Collector never gets past starting is FAILED after the timeout ($mode)", async ({
-    mode: _,
-    ...agent
-  }) => {
-    const host = await supervisorHost({ agent: { probation: "1ms", ...agent, config_apply_timeout: "2s" } });
-    await host.startHealthy();
-    await host.apply(named(host, "before"));
-    const source = await slowSource();
-    const config = host.server.offer(waitingFor(host, source.reference));
-    await started(host, config, source);
-    await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
-    await expectRuns(host, "before");
-    expect(host.server.statusesOf(config)).toEqual(["APPLYING", "FAILED"]);
-    expect(host.server.state?.remoteConfigStatus?.errorMessage).toMatch(/^Config apply timeout exceeded: /);
-  });
+  it.each(reloadModes)(
+    "with which the Collector never gets past starting is FAILED after the timeout, mode %s",
+    async (_mode, agent) => {
+      const host = await supervisorHost({
+        agent: { probation: "1ms", ...agent, config_apply_timeout: "2s" },
+      });
+      await host.startHealthy();
+      await host.apply(named(host, "before"));
+      const source = await slowSource();
+      const config = host.server.offer(waitingFor(host, source.reference));
+      await started(host, config, source);
+      await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
+      await expectRuns(host, "before");
+      expect(host.server.statusesOf(config)).toEqual(["APPLYING", "FAILED"]);
+      expect(host.server.state?.remoteConfigStatus?.errorMessage).toMatch(/^Config apply timeout exceeded: /);
+    },
+  );
 
   it("that starts slowly is APPLIED when it is healthy", async () => {
     const host = await supervisorHost({ agent: { probation: "1ms" } });
@@ -98,7 +110,9 @@ describe("a configuration", () => {
     expect(host.server.statusesOf(config)).toEqual(["APPLYING", "FAILED", "APPLIED"]);
   });
 
-  it("whose check hangs touches nothing, is the host's failure, and is tried when offered again", { timeout: 40_000 }, async () => {
+  it("whose check hangs touches nothing, is the host's failure, and is tried when offered again", {
+    timeout: 40_000,
+  }, async () => {
     const host = await supervisorHost({ agent: { probation: "1ms" } });
     // A real Collector whose file system hangs behaves like this in `validate`.
     const hanging = `case "$1" in validate) [ -e ${host.dir}/hang ] && sleep 1000;; esac\nexec "$COLLECTOR" "$@"`;
@@ -110,14 +124,16 @@ describe("a configuration", () => {
     const sender = host.send();
     const config = host.server.offer(named(host, "after"));
     await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
-    expect(host.server.state?.remoteConfigStatus?.errorMessage).toMatch(/validate did not end within 10000 ms/);
+    expect(host.server.state?.remoteConfigStatus?.errorMessage).toMatch(
+      /validate did not end within 10000 ms/,
+    );
     await expectRuns(host, "before");
     const { refused } = await sender.stop();
     expect(refused).toEqual([]);
     expect(host.collectorPid()).toBe(pid);
     expect((await host.group.alive()).filter(({ command }) => command.startsWith("sleep"))).toEqual([]);
     // What it waited for is there again.
-    await standIn(host, 'exec "$COLLECTOR" "$@"');
+    standIn(host, 'exec "$COLLECTOR" "$@"');
     await host.apply(config);
     await expectRuns(host, "after");
     expect(host.server.statusesOf(config)).toEqual(["APPLYING", "FAILED", "APPLYING", "APPLIED"]);
@@ -133,15 +149,19 @@ describe("a configuration", () => {
     const config = host.server.offer(waitingFor(host, `$\{file:${pipe}}`));
     await host.server.until("FAILED", () => lastStatusOf(host, config) === "FAILED");
     await expectRuns(host, "before");
-    await host.apply(named(host, "later"));
+    const later = await host.apply(named(host, "later"));
     await expectRuns(host, "later");
+    expect(host.server.statusesOf(later)).toEqual(["APPLYING", "APPLIED"]);
   });
 });
 
 describe("a configuration that would cut the supervisor off", () => {
   it.each([
     ["the address of its link", { server: { ws: { endpoint: "ws://127.0.0.1:1/v1/opamp" } } }],
-    ["the headers of its link", { server: { ws: { headers: { "X-OpAMP-Supervisor-Change": "0", Authorization: "no" } } } }],
+    [
+      "the headers of its link",
+      { server: { ws: { headers: { "X-OpAMP-Supervisor-Change": "0", Authorization: "no" } } } },
+    ],
     ["another transport", { server: { http: { endpoint: "http://127.0.0.1:1/v1/opamp" } } }],
     ["nothing", null],
   ])("by setting extensions.opamp to %s does not", async (_what, opamp) => {
@@ -154,15 +174,18 @@ describe("a configuration that would cut the supervisor off", () => {
     const { status } = await host.server.verdict(config);
     // Refused or overruled: either way the Collector that runs is ours, and the next offer reaches it.
     await expectRuns(host, status === 1 ? "after" : "before");
-    await host.apply(named(host, "later"));
+    const later = await host.apply(named(host, "later"));
     await expectRuns(host, "later");
+    expect(host.server.statusesOf(later)).toEqual(["APPLYING", "APPLIED"]);
   });
 
   it("by leaving the extension out of service.extensions does not", async () => {
     const host = await supervisorHost({ agent: { probation: "1ms", config_apply_timeout: "2s" } });
     await host.startHealthy();
     const pipeline = host.pipeline({ telemetry: { resource: { generation: "after" } } });
-    await host.apply(remoteConfig({ "": { ...pipeline, service: { ...pipeline.service, extensions: [] } } }));
+    const without = remoteConfig({ "": { ...pipeline, service: { ...pipeline.service, extensions: [] } } });
+    await host.apply(without);
     await expectRuns(host, "after");
+    expect(host.server.statusesOf(without)).toEqual(["APPLYING", "APPLIED"]);
   });
 });

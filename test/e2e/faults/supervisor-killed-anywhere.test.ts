@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Step } from "../../../src/supervisor/change/change.ts";
 import type { AgentRemoteConfig } from "../../../src/opamp/messages.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   clearFault,
   dying,
@@ -14,81 +14,72 @@ import {
   startBefore,
   startFaulty,
 } from "../../support/fault-host.ts";
-import { eventually } from "../../support/eventually.ts";
-import { remoteConfig } from "../../support/recording-opamp-server.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 
-const agent = { probation: "300ms" };
-
-/** A machine that loses its power takes the Collector with it. */
-const deaths = [
-  { death: "killed", withCollector: false },
-  { death: "cut off from power", withCollector: true },
-];
-
 interface Enumeration {
-  agent: Record<string, unknown>;
-  make(host: SupervisorHost): AgentRemoteConfig | Promise<AgentRemoteConfig>;
+  probation: string;
+  make: (host: SupervisorHost) => AgentRemoteConfig | Promise<AgentRemoteConfig>;
   /** What it must come to, and which configuration runs then. */
   status: "APPLIED" | "FAILED";
   runs: string;
 }
 
-/** Offers a configuration to one host after the other, and has each supervisor die one file later. */
-async function dieLaterAndLater(withCollector: boolean, { agent, make, status, runs }: Enumeration): Promise<number> {
+/**
+ * Offers a configuration to one host after the other. Each supervisor dies one file later than the one before;
+ * every other time the whole machine loses its power. Resolves to the files of a change that was let finish.
+ */
+async function dieLaterAndLater({ probation, make, status, runs }: Enumeration): Promise<number> {
   for (let write = 1; ; write += 1) {
-    const host = await supervisorHost({ agent });
+    const host = await supervisorHost({ agent: { probation } });
     const supervisor = await startBefore(host, { write, signal: "SIGKILL" });
     const config = await make(host);
     const sender = host.send();
     await sender.accepted();
     offerAsAServer(host, config);
-    const settled = async () => {
-      await host.server.verdict(config);
-      await eventually("all is settled", async () => {
-        const idle = (await host.readState("journal.json")) === "null\n" && !(await isOnProbation(host));
-        return idle && lastStatusOf(host, config) === status;
-      });
-      return "settled";
-    };
-    const outcome = await Promise.race([settled(), supervisor.exited.then(() => "killed")]);
-    if (outcome === "settled") return write;
-    if (withCollector) await killCollectors(host);
-    const from = host.server.mark;
+    await Promise.race([settled(host, config, status), supervisor.exited]);
     clearFault(host);
+    const { signal } = await supervisor.kill("SIGTERM");
+    if (signal === null) return write - 1;
+    if (write % 2 === 0) await killCollectors(host);
+    const from = host.server.mark;
     await startFaulty(host);
     try {
       await host.server.reported("health", ({ healthy }) => healthy, from);
       await host.server.until(status, () => lastStatusOf(host, config) === status);
       await expectRuns(host, runs);
     } catch (cause) {
-      const error = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`killed after file ${write}: ${error}\n${host.logLines.map((line) => JSON.stringify(line)).join("\n")}`, { cause });
+      throw new Error(`killed after file ${write}: ${String(cause)}\n${JSON.stringify(host.logLines)}`, {
+        cause,
+      });
     }
     await host.group.stop();
   }
 }
 
-describe.each(deaths)("a supervisor $death after each file that it replaces", ({ withCollector }) => {
+async function settled(host: SupervisorHost, config: AgentRemoteConfig, status: string): Promise<void> {
+  await host.server.verdict(config);
+  await eventually("all is settled", async () => {
+    const idle = (await host.readState("journal.json")) === "null\n" && !(await isOnProbation(host));
+    return idle && lastStatusOf(host, config) === status;
+  });
+}
+
+describe("a supervisor killed after each file that it replaces, every other time with its Collector", () => {
   it("applies a good change in the end", { timeout: 120_000 }, async () => {
-    const good = (host: SupervisorHost) => named(host, "after");
-    const files = await dieLaterAndLater(withCollector, { agent, make: good, status: "APPLIED", runs: "after" });
+    const make = (host: SupervisorHost) => named(host, "after");
+    const files = await dieLaterAndLater({ probation: "300ms", make, status: "APPLIED", runs: "after" });
     expect(files).toBeGreaterThan(8);
   });
 
   it("takes back a bad change in the end", { timeout: 120_000 }, async () => {
-    const bad = (host: SupervisorHost) => portTaken(host, "after");
-    const files = await dieLaterAndLater(withCollector, { agent, make: bad, status: "FAILED", runs: "before" });
+    const make = (host: SupervisorHost) => portTaken(host, "after");
+    const files = await dieLaterAndLater({ probation: "300ms", make, status: "FAILED", runs: "before" });
     expect(files).toBeGreaterThan(8);
   });
 
   it("takes back a change that dies on its probation in the end", { timeout: 120_000 }, async () => {
-    const files = await dieLaterAndLater(withCollector, {
-      agent: { probation: "2s" },
-      make: (host) => dying(host, 100),
-      status: "FAILED",
-      runs: "before",
-    });
+    const make = (host: SupervisorHost) => dying(host, 100);
+    const files = await dieLaterAndLater({ probation: "2s", make, status: "FAILED", runs: "before" });
     expect(files).toBeGreaterThan(8);
   });
 });

@@ -1,20 +1,15 @@
 import { describe, expect, it } from "vitest";
-import type { Step } from "../../../src/supervisor/change/change.ts";
 import type { AgentRemoteConfig } from "../../../src/opamp/messages.ts";
+import type { Step } from "../../../src/supervisor/change/change.ts";
 import {
   clearFault,
-  dying,
   expectRuns,
-  isOnProbation,
   killCollectors,
-  lastStatusOf,
   named,
-  offerAsAServer,
   portTaken,
   startBefore,
   startFaulty,
 } from "../../support/fault-host.ts";
-import { eventually } from "../../support/eventually.ts";
 import { remoteConfig } from "../../support/recording-opamp-server.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 
@@ -27,7 +22,10 @@ const deaths = [
 ];
 
 describe.each(deaths)("a supervisor $death as soon as its journal said", ({ withCollector }) => {
-  const endsAt = async (step: Step, make: (host: SupervisorHost) => AgentRemoteConfig | Promise<AgentRemoteConfig>) => {
+  const endsAt = async (
+    step: Step,
+    make: (host: SupervisorHost) => AgentRemoteConfig | Promise<AgentRemoteConfig>,
+  ) => {
     const host = await supervisorHost({ agent });
     const supervisor = await startBefore(host, { step, signal: "SIGKILL" });
     const pid = host.collectorPid();
@@ -41,13 +39,16 @@ describe.each(deaths)("a supervisor $death as soon as its journal said", ({ with
     return { host, config, sender, pid };
   };
 
-  it.each<Step>(["checking", "switching", "proving", "keeping"])("%s: a good change is finished", async (step) => {
-    const { host, config, sender } = await endsAt(step, (host) => named(host, "after"));
-    await host.server.verdict(config);
-    await expectRuns(host, "after");
-    expect(host.server.statusesOf(config)).toEqual(["APPLYING", "APPLIED"]);
-    await host.sink.waitFor((await sender.stop()).accepted);
-  });
+  it.each<Step>(["checking", "switching", "proving", "keeping"])(
+    "%s: a good change is finished",
+    async (step) => {
+      const { host, config, sender } = await endsAt(step, (host) => named(host, "after"));
+      await host.server.verdict(config);
+      await expectRuns(host, "after");
+      expect(host.server.statusesOf(config)).toEqual(["APPLYING", "APPLIED"]);
+      await host.sink.waitFor((await sender.stop()).accepted);
+    },
+  );
 
   it("staging: the change is forgotten, and applied when it is offered again", async () => {
     const { host, config, sender } = await endsAt("staging", (host) => named(host, "after"));
@@ -79,4 +80,3 @@ describe.each(deaths)("a supervisor $death as soon as its journal said", ({ with
     await host.sink.waitFor((await sender.stop()).accepted);
   });
 });
-

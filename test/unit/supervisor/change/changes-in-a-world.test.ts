@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { keptRemote } from "../../../support/simulated-supervisor.ts";
+import { keptRemote } from "../../../support/simulated-text.ts";
 import { World, type WorldOptions } from "../../../support/world.ts";
 import { offerOf } from "../../../support/world-actions.ts";
+import { problemsOf } from "../../../support/world-problems.ts";
 
 // The changes, the intake, the guard, the way back and the restoration, put together as in the supervisor.
 
@@ -287,7 +288,7 @@ describe("the end of the supervisor", () => {
           await world.advance(5_000);
           await world.settle();
           const expected = hash === "good2" || hash === "stop" ? "APPLIED" : "FAILED";
-          expect([hash, effect, world.story.at(-1), world.problems()]).toEqual([
+          expect([hash, effect, world.story.at(-1), problemsOf(world)]).toEqual([
             hash,
             effect,
             `${expected} ${hash}`,
@@ -307,7 +308,7 @@ describe("the end of the supervisor", () => {
     await world.advance(120_000);
     expect(world.running?.pid).not.toBe(pid);
     expect(world.running?.text?.remote).toBe("good one");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("with the book lost runs what the reference's file names", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { World, type WorldOptions } from "../../../support/world.ts";
 import { offerOf } from "../../../support/world-actions.ts";
+import { problemsOf } from "../../../support/world-problems.ts";
 
 /** What the property test found, each as small as it can be. */
 
@@ -25,7 +26,7 @@ describe("a host that never had a configuration", () => {
       await world.offer(offerOf(hash));
       await world.settle();
       expect(world.book.current?.role).toBe("bootstrap");
-      expect(world.problems()).toEqual([]);
+      expect(problemsOf(world)).toEqual([]);
     },
   );
 
@@ -37,7 +38,7 @@ describe("a host that never had a configuration", () => {
       await world.settle();
       expect(world.story).toEqual([`APPLYING ${hash}`, `APPLIED ${hash}`, `FAILED ${hash}`]);
       expect(world.book.current?.role).toBe("bootstrap");
-      expect(world.problems()).toEqual([]);
+      expect(problemsOf(world)).toEqual([]);
     },
   );
 
@@ -50,7 +51,7 @@ describe("a host that never had a configuration", () => {
     expect(world.running?.text?.remote).toBe("slow:9000");
     // A correction of the older one must not cover the verdict on the newest.
     expect(world.story.at(-1)).toBe("FAILED restricted");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("restarts with what it runs, not with the slow starter that was given up", async () => {
@@ -59,7 +60,7 @@ describe("a host that never had a configuration", () => {
     await world.advance(6_000);
     await world.restartCommand();
     await world.settle();
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("gets its Collector once a disk that was full from the first moment has room", async () => {
@@ -67,7 +68,7 @@ describe("a host that never had a configuration", () => {
     world.disk.full = true;
     await world.startSupervisor();
     await world.settle();
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 });
 
@@ -81,7 +82,7 @@ describe("an offer", () => {
     await world.offer(offerOf("hangs"));
     await world.settle();
     expect(world.story.filter((each) => each === "APPLYING hangs")).toHaveLength(1);
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("that waited when a quarantined one came is not forgotten for good", async () => {
@@ -93,7 +94,19 @@ describe("an offer", () => {
     await world.offer(offerOf("good1"));
     await world.settle();
     expect(world.running?.text?.remote).toBe("good one");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
+  });
+
+  it("that is kept on a full disk leaves the snapshots in place that the disk still names", async () => {
+    const world = await started();
+    await world.editLocal({ "local.yaml": "is: dies-after:3000" });
+    await world.offer(offerOf("good1"));
+    await world.advance(128);
+    world.disk.full = true;
+    await world.advance(3_005);
+    await world.leave("stop");
+    await world.settle();
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("is applied and kept on a full disk, and written down when there is room", async () => {
@@ -105,7 +118,18 @@ describe("an offer", () => {
     await world.advance(1_000);
     await world.settle();
     expect(world.story.at(-1)).toBe("APPLIED good1");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
+  });
+
+  it("of what is only being restarted is not judged with a bad edit of local files", async () => {
+    const world = await started();
+    await keep(world, "good1");
+    await world.editLocal({ "local.yaml": "is: refused" });
+    await world.killCollector();
+    await world.offer(offerOf("good1"));
+    await world.settle();
+    expect(world.story.at(-1)).toBe("APPLIED good1");
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("that failed for want of something on this host is tried again after a restart, too", async () => {
@@ -117,7 +141,7 @@ describe("an offer", () => {
     await world.killSupervisor();
     await world.settle();
     expect(world.story.at(-1)).toBe("APPLIED good1");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 });
 
@@ -130,7 +154,7 @@ describe("the way back", () => {
     await world.offer(offerOf("dies"));
     await world.settle();
     expect(world.running?.text?.remote).toBe("good one");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("leads to the order to stop, and the reference's file says so", async () => {
@@ -139,7 +163,7 @@ describe("the way back", () => {
     await keep(world, "dies");
     await world.settle();
     expect(world.running).toBeUndefined();
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("stops nothing twice: one that died while it was being proven stays down after an order to stop", async () => {
@@ -148,7 +172,7 @@ describe("the way back", () => {
     await world.offer(offerOf("dead"));
     await world.settle();
     expect(world.running).toBeUndefined();
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("corrects a verdict when the only thing left to run is what failed the second time", async () => {
@@ -160,7 +184,7 @@ describe("the way back", () => {
     await world.settle();
     expect(world.running?.text?.remote).toBe("slow:9000");
     expect(world.story.at(-1)).toBe("APPLIED late");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("is tried again as a whole when nothing on it ran, and never what failed", async () => {
@@ -173,7 +197,7 @@ describe("the way back", () => {
     expect(world.running).toBeUndefined();
     await world.settle();
     expect(world.running?.text?.remote).toBe("good one");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 });
 
@@ -186,7 +210,7 @@ describe("a supervisor that died", () => {
       await world.killSupervisor({ effect, when: "before" });
       await world.advance(10_000);
       await world.settle();
-      expect([effect, world.problems()]).toEqual([effect, []]);
+      expect([effect, problemsOf(world)]).toEqual([effect, []]);
     }
   });
 
@@ -200,7 +224,7 @@ describe("a supervisor that died", () => {
     await world.startSupervisor();
     await world.settle();
     expect(world.story.at(-1)).toBe("FAILED breaks");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 
   it("after it installed and before it ran a candidate, on a disk that is full now", async () => {
@@ -214,7 +238,103 @@ describe("a supervisor that died", () => {
       await world.killCollector();
       await world.advance(60_000);
       await world.settle();
-      expect([effect, world.problems()]).toEqual([effect, []]);
+      expect([effect, problemsOf(world)]).toEqual([effect, []]);
+    }
+  });
+
+  it("and left a local change does not have it undo the order to stop", async () => {
+    const world = new World();
+    world.validateHangs = true;
+    await world.startSupervisor();
+    await world.offer(offerOf("stop"));
+    await world.killSupervisor({ effect: 11, when: "before" });
+    await world.advance(310_000);
+    await world.startSupervisor();
+    await world.restartCommand();
+    await world.settle();
+    expect(world.running).toBeUndefined();
+    expect(problemsOf(world)).toEqual([]);
+  });
+
+  it("and left a local change does not have it undo what the server offered since", async () => {
+    const world = new World({
+      localFiles: { "local.yaml": "is: good local" },
+      fallback: "is: good fallback",
+    });
+    world.validateHangs = true;
+    await world.startSupervisor();
+    await world.killSupervisor({ effect: 11, when: "before" });
+    await world.advance(310_000);
+    await world.offer(offerOf("good1"));
+    await world.startSupervisor();
+    await world.restartCommand();
+    await world.settle();
+    expect(world.running?.text?.remote).toBe("good one");
+    expect(problemsOf(world)).toEqual([]);
+  });
+
+  it("while it kept one that only got another name leaves its probation to the next one", async () => {
+    for (let effect = 18; effect <= 28; effect += 1) {
+      const world = new World({ mayReload: false });
+      await world.startSupervisor();
+      await world.leave("stop");
+      await world.startSupervisor();
+      await world.offer(offerOf("breaks"));
+      await world.killSupervisor({ effect, when: "before" });
+      await world.advance(310_000);
+      await world.settle();
+      expect([effect, world.story.at(-1), problemsOf(world)]).toEqual([effect, "FAILED breaks", []]);
+    }
+  });
+
+  it("in a crash loop has its verdict taken back under whatever name it runs", async () => {
+    const world = await started();
+    await world.offer(offerOf("good1"));
+    await world.advance(310_000);
+    world.host.portTaken = true;
+    await world.killCollector();
+    await world.advance(310_000);
+    expect(world.story.at(-1)).toBe("FAILED good1");
+    await world.editLocal({ "local.yaml": "is: good local" });
+    await world.killSupervisor();
+    await world.settle();
+    expect(world.story.at(-1)).toBe("APPLIED good1");
+    expect(problemsOf(world)).toEqual([]);
+  });
+
+  it("over a reload leaves one that is found out by its link", async () => {
+    for (let effect = 16; effect <= 26; effect += 1) {
+      const world = await started();
+      await world.killSupervisor({ effect, when: "before" });
+      await world.offer(offerOf("good1"));
+      await world.advance(60);
+      await world.startSupervisor();
+      await world.leave("hand-over");
+      await world.settle();
+      expect([effect, problemsOf(world)]).toEqual([effect, []]);
+    }
+  });
+
+  it("while it was handing over took nothing back that it could not start", async () => {
+    for (let effect = 3; effect <= 12; effect += 1) {
+      const world = await started();
+      await world.offer(offerOf("malformed"));
+      await world.killSupervisor({ effect, when: "before" });
+      await world.freezeCollector();
+      await world.leave("hand-over");
+      await world.settle();
+      expect([effect, problemsOf(world)]).toEqual([effect, []]);
+    }
+  });
+
+  it("while it kept a slow starter leaves the reference's file to the next one", async () => {
+    for (let effect = 14; effect <= 24; effect += 1) {
+      const world = await started();
+      await world.killSupervisor({ effect, when: "before" });
+      await world.offer(offerOf("late"));
+      await world.advance(9_100);
+      await world.settle();
+      expect([effect, problemsOf(world)]).toEqual([effect, []]);
     }
   });
 
@@ -225,7 +345,7 @@ describe("a supervisor that died", () => {
     await world.startSupervisor();
     await world.offerOwnTelemetry("http://a");
     await world.settle();
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 });
 
@@ -239,7 +359,19 @@ describe("an edit of local files", () => {
     await world.advance(3_000);
     await world.settle();
     expect(world.running?.text?.local).toEqual({ "local.yaml": "is: good local" });
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
+  });
+
+  it("that dies after its probation, and takes the remote configuration with it, says so", async () => {
+    const world = await started({ localFiles: { "local.yaml": "is: good local" } });
+    await world.offer(offerOf("good1"));
+    await world.editLocal({ "local.yaml": "is: dies-after:3000" });
+    await world.advance(127);
+    // Quiet until its probation is over.
+    await world.freezeCollector();
+    await world.settle();
+    expect(world.running?.text).toMatchObject({ remote: null, local: { "local.yaml": "is: good local" } });
+    expect(world.story).toEqual(["APPLYING good1", "APPLIED good1", "FAILED good1"]);
   });
 
   it("does not hide that the remote configuration went down with an earlier one", async () => {
@@ -248,6 +380,6 @@ describe("an edit of local files", () => {
     await world.editLocal({});
     await world.settle();
     expect(world.story.at(-1)).toBe("FAILED segfaults");
-    expect(world.problems()).toEqual([]);
+    expect(problemsOf(world)).toEqual([]);
   });
 });

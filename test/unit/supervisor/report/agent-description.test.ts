@@ -6,7 +6,10 @@ import { describeAgent, toAgentDescription } from "../../../../src/supervisor/re
 const nothing = { identifying: {}, nonIdentifying: {} };
 
 function texts(attributes: AgentDescription["identifyingAttributes"]) {
-  return attributes.map(({ key, value }) => `${key}=${String(value?.value.value)}`);
+  return attributes.map(
+    ({ key, value }) =>
+      `${key}=${value?.value.case === "stringValue" || value?.value.case === "intValue" ? value.value.value : "?"}`,
+  );
 }
 
 function reported(identifying: Record<string, string>, nonIdentifying: Record<string, string> = {}) {

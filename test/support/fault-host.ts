@@ -5,14 +5,13 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
 import type { AgentRemoteConfig } from "../../src/opamp/messages.ts";
 import type { Step } from "../../src/supervisor/change/change.ts";
 import { collectorBinary } from "./collector.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import type { LaunchedProcess } from "./launched-process.ts";
-import type { SendReport } from "./otlp-sender.ts";
 import { remoteConfig } from "./recording-opamp-server.ts";
 import type { PipelineOptions, SupervisorHost } from "./supervisor-host.ts";
 

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -196,32 +196,45 @@ export async function expectRuns(host: SupervisorHost, name: string): Promise<vo
   await host.expectDataFlows();
 }
 
+/** What can befall the disk of the state directory. */
+export interface SmallDisk {
+  fill(): void;
+  empty(): void;
+  readOnly(): void;
+  writable(): void;
+}
+
 /** Mounts a small file system over the state directory until the test ends. Needs root. */
-export function mountSmallState(
-  host: SupervisorHost,
-  size = "1m",
-): { fill(): void; empty(): void; readOnly(): void; writable(): void } {
-  mount(["-t", "tmpfs", "-o", `size=${size},mode=0700`, "tmpfs", host.stateDir]);
-  let mounts = 1;
+export function mountSmallState(host: SupervisorHost, size = "1m"): SmallDisk {
+  const readOnlyView = join(host.dir, "read-only");
+  const filler = join(host.stateDir, "filler");
+  const mounted: string[] = [];
+  const mountAt = (path: string, args: string[]) => {
+    mount([...args, path]);
+    mounted.push(path);
+  };
+  mountAt(host.stateDir, ["-t", "tmpfs", "-o", `size=${size},mode=0700`, "tmpfs"]);
   onTestFinished(async () => {
     await host.group.stop();
-    for (; mounts > 0; mounts -= 1) execFileSync("umount", ["-l", host.stateDir]);
+    for (const path of mounted.toReversed()) execFileSync("umount", ["-l", path]);
   });
-  const filler = join(host.stateDir, "filler");
   return {
     fill() {
       const { bsize, bavail } = statfsSync(host.stateDir);
       writeFileSync(filler, Buffer.alloc(bsize * bavail));
     },
     empty: () => truncateSync(filler),
-    // A second mount over the first: the Collector's open log would keep that one from being made read-only.
+    // A second mount over the first: the Collector's open log would keep that one from being made read-only. It
+    // is made elsewhere, where the supervisor cannot open a file before it is read-only.
     readOnly() {
-      mount(["--bind", host.stateDir, host.stateDir]);
-      mounts += 1;
-      mount(["-o", "remount,bind,ro", host.stateDir]);
+      mkdirSync(readOnlyView);
+      mountAt(readOnlyView, ["--bind", host.stateDir]);
+      mount(["-o", "remount,bind,ro", readOnlyView]);
+      mountAt(host.stateDir, ["--bind", readOnlyView]);
     },
     writable() {
-      mount(["-o", "remount,bind,rw", host.stateDir]);
+      execFileSync("umount", ["-l", host.stateDir]);
+      mounted.pop();
     },
   };
 }
@@ -230,6 +243,8 @@ function mount(args: string[]): void {
   try {
     execFileSync("mount", args, { stdio: "pipe" });
   } catch (cause) {
-    throw new Error(`this test has to mount a file system: run it as root, or with CAP_SYS_ADMIN`, { cause });
+    const why = String((cause as { stderr?: unknown }).stderr).trim();
+    const message = `this test mounts file systems: run it as root, or with CAP_SYS_ADMIN (${why})`;
+    throw new Error(message, { cause });
   }
 }

@@ -81,6 +81,11 @@ export class Road {
     this.#urgent.length = 0;
     this.#interruptible?.abort(new Error("the supervisor is stopping"));
     await this.idle();
+    // An end in good order says nothing about the change that it interrupted.
+    const { entry } = this.#deps.journal;
+    if (entry !== undefined && entry.attempt > 0) {
+      await this.#journalled(() => this.#deps.journal.note({ ...entry, attempt: entry.attempt - 1 }));
+    }
   }
 
   #wake(): void {

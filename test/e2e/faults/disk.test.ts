@@ -27,6 +27,10 @@ describe.each(disks)("a state directory that is $disk", ({ disk, error }) => {
     const supervisor = await host.startHealthy();
     await host.apply(named(host, "before"));
     await host.server.until("healthy", () => host.server.state?.health?.healthy);
+    await eventually(
+      "nothing is being written",
+      async () => (await host.readState("journal.json")) === "null\n",
+    );
     return {
       host,
       supervisor,

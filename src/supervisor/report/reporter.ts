@@ -153,16 +153,20 @@ export class Reporter {
 
   #facts(): HealthFacts {
     const { state, collector, clock } = this.#deps;
-    const status = state.get("remoteConfigStatus");
-    const failed = status?.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED;
+    const { errorMessage = "" } = state.get("remoteConfigStatus") ?? {};
     return {
       state: collector.state,
       reported: this.#reportedHealth?.health,
       running: this.#running(),
-      failure: failed ? status.errorMessage.split("\n", 1)[0] : undefined,
+      failure: this.#hasFailed() ? errorMessage.split("\n", 1)[0] : undefined,
       lastExit: this.#lastExit,
       now: clock.now(),
     };
+  }
+
+  #hasFailed(): boolean {
+    const status = this.#deps.state.get("remoteConfigStatus")?.status;
+    return status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED;
   }
 
   #running(): HealthFacts["running"] {
@@ -170,9 +174,12 @@ export class Reporter {
     const { current } = book;
     if (current === null) return "none";
     if (current.id === null) return "stopped";
-    // A change that is being proven is not what the book knows of.
     const { state } = collector;
-    return "launch" in state && state.launch.mark !== current.id ? "none" : current.role;
+    if (!("launch" in state) || state.launch.mark === current.id) return current.role;
+    // The way back is being taken, and the book does not know yet how far.
+    if (book.wayBack.some(({ id }) => id === state.launch.mark)) return "last-known-good";
+    // A change that is being proven, or else a stand-in for one that failed.
+    return this.#hasFailed() ? "bootstrap" : "none";
   }
 
   async #refreshEffectiveConfig(): Promise<void> {

@@ -41,8 +41,11 @@ async function dieLaterAndLater({ probation, make, status, runs }: Enumeration):
     const { signal } = await supervisor.kill("SIGTERM");
     if (signal === null) return write - 1;
     if (write % 2 === 0) await killCollectors(host);
+    const next = await startFaulty(host);
+    await next.waitFor("started");
+    // What the dead one said has all been read by now.
     const from = host.server.mark;
-    await startFaulty(host);
+    host.server.push({ flags: 1n });
     try {
       await host.server.reported("health", ({ healthy }) => healthy, from);
       await host.server.until(status, () => lastStatusOf(host, config) === status);

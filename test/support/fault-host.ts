@@ -1,11 +1,21 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { errorCode } from "../../src/foundation/errors.ts";
 import type { AgentRemoteConfig } from "../../src/opamp/messages.ts";
 import type { Step } from "../../src/supervisor/change/change.ts";
 import { collectorBinary } from "./collector.ts";
@@ -219,9 +229,16 @@ export function mountSmallState(host: SupervisorHost, size = "1m"): SmallDisk {
     for (const path of mounted.toReversed()) execFileSync("umount", ["-l", path]);
   });
   return {
+    // Until nothing fits any more: the supervisor writes at the same time, so what is free cannot be counted.
     fill() {
-      const { bsize, bavail } = statfsSync(host.stateDir);
-      writeFileSync(filler, Buffer.alloc(bsize * bavail));
+      const file = openSync(filler, "w");
+      try {
+        for (;;) writeSync(file, Buffer.alloc(4096));
+      } catch (error) {
+        if (errorCode(error) !== "ENOSPC") throw error;
+      } finally {
+        closeSync(file);
+      }
     },
     empty: () => truncateSync(filler),
     // A second mount over the first: the Collector's open log would keep that one from being made read-only. It

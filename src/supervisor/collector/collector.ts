@@ -247,8 +247,15 @@ export class Collector {
         ? { t: "running", launch, process, logPosition }
         : { t: "starting", launch, process, everHealthy: false, logPosition },
     );
-    // It may have dialled in before it was known to be ours.
-    if (this.link?.health !== undefined) this.#noteHealthy(this.link.health);
+    this.#catchUp();
+  }
+
+  /** It may have dialled in before it was known to be ours, and says nothing twice. */
+  #catchUp(): void {
+    const { link } = this;
+    if (link?.health === undefined) return;
+    this.#noteHealthy(link.health);
+    this.#emit({ t: "health", mark: link.mark, health: link.health });
   }
 
   linked(linkId: number, mark: string): void {
@@ -324,6 +331,7 @@ export class Collector {
     const process = await this.#deps.spawn(launch);
     this.#watch(process);
     this.#become({ t: "starting", launch, process, everHealthy: false, logPosition });
+    this.#catchUp();
     await this.#saveRecord();
   }
 

@@ -1,36 +1,13 @@
-import type { Clock } from "../foundation/clock.ts";
-import type { Logger } from "../foundation/logger.ts";
-import { AgentCapability, AgentToServerFlag, hasBits, ServerCapability } from "../opamp/bits.ts";
+import { AgentCapability, AgentToServerFlag, hasBits } from "../opamp/bits.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
-import { type AgentToServer, RemoteConfigStatuses } from "../opamp/messages.ts";
+import type { AgentToServer } from "../opamp/messages.ts";
 import { answerFlags, type MergedReport } from "../opamp/server/agent-state.ts";
 import type { ServerToAgentInit } from "../opamp/server/contract.ts";
-import type { Assignment, Assignments } from "./configurations/assignments.ts";
-import type { Configuration } from "./configurations/configuration.ts";
 import type { Agent, Connection } from "./fleet/agent.ts";
 import type { Claims } from "./fleet/claims.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import type { Selector } from "./fleet/selector.ts";
-import { remoteConfigStatusName } from "./fleet/status-names.ts";
-import { decideOffer, type OfferDecision } from "./offers.ts";
-
-/** What this server announces (SS3). */
-export const serverCapabilities =
-  ServerCapability.AcceptsStatus |
-  ServerCapability.OffersRemoteConfig |
-  ServerCapability.AcceptsEffectiveConfig;
-
-/** What became of a push, Agent by Agent. */
-export interface PushResult {
-  assignment: Assignment;
-  matched: number;
-  /** Sent to these now. */
-  offered: string[];
-  /** Will get it when they are heard next. */
-  pending: { id: string; reason: string }[];
-  /** Are not offered it. */
-  skipped: { id: string; reason: string }[];
-}
+import type { Answers } from "./offers/answers.ts";
+import type { Offering } from "./offers/offering.ts";
 
 /** What became of a restart command. */
 export type RestartResult = { t: "sent" | "waits-for-poll" } | { t: "refused"; reason: string };
@@ -38,11 +15,8 @@ export type RestartResult = { t: "sent" | "waits-for-poll" } | { t: "refused"; r
 export interface AgentServiceOptions {
   fleet: Fleet;
   claims: Claims;
-  assignments: Assignments;
-  clock: Clock;
-  log: Logger;
-  /** An offer that was not answered is made again no sooner. */
-  repeatOfferAfterMs: number;
+  offering: Offering;
+  answers: Answers;
 }
 
 /** The server's side of every conversation: what an Agent reports goes into the fleet, what it is due comes back. */
@@ -55,7 +29,7 @@ export class AgentService {
 
   /** Answers one message; every one gets an answer (ST3). */
   async answer(connection: Connection, message: AgentToServer): Promise<ServerToAgentInit> {
-    const { claims, fleet } = this.#options;
+    const { answers, claims, fleet } = this.#options;
     const id = formatInstanceUid(message.instanceUid);
     if (message.agentDisconnect !== undefined) {
       this.#sayGoodbye(connection, id);
@@ -67,35 +41,10 @@ export class AgentService {
     if (!(await claims.accept(connection, id))) {
       return { agentIdentification: { newInstanceUid: claims.newUidFor(connection, id) } };
     }
+    const packagesBefore = fleet.get(id)?.state.packageStatuses;
     const { agent, merged } = fleet.heard(connection, message);
-    const noted = this.#noteConfigStatus(agent, merged);
-    return this.#answerTo(noted, merged, message.remoteConfigStatus !== undefined);
-  }
-
-  /** Makes a configuration the desired one and offers it at once to those that can be reached. */
-  push(selector: Selector, configuration: Configuration): PushResult {
-    const { assignments, fleet, log } = this.#options;
-    const assignment = assignments.push(selector, configuration);
-    const agents = fleet.list(selector);
-    const result: PushResult = {
-      assignment,
-      matched: agents.length,
-      offered: [],
-      pending: [],
-      skipped: [],
-    };
-    for (const agent of agents) this.#pushTo(agent, result);
-    log.info(
-      {
-        event: "config_pushed",
-        config_hash: configuration.hashHex,
-        selector: selector.text,
-        matched: result.matched,
-        offered: result.offered.length,
-      },
-      "configuration pushed",
-    );
-    return result;
+    const noted = answers.note(agent, merged.changed, packagesBefore);
+    return this.#answerTo(noted, merged, connection, message);
   }
 
   /** Orders the Agent to restart its Collector; the command travels alone (SX1). */
@@ -128,97 +77,25 @@ export class AgentService {
     if (isHolder) fleet.gone(agent, "said good-bye");
   }
 
-  #answerTo(agent: Agent, merged: MergedReport, statusReported: boolean): ServerToAgentInit {
+  #answerTo(
+    agent: Agent,
+    merged: MergedReport,
+    connection: Connection,
+    message: AgentToServer,
+  ): ServerToAgentInit {
+    const { fleet, offering } = this.#options;
     const flags = answerFlags(merged);
     if (agent.restartWaiting && flags === 0n) {
-      this.#options.fleet.note(agent, { restartWaiting: false });
+      fleet.note(agent, { restartWaiting: false });
       // What it can do may have changed since it was ordered (SS4).
       if (hasBits(agent.state.capabilities, AgentCapability.AcceptsRestartCommand)) return { command: {} };
     }
     // What it runs is not known yet; the full report it is asked for will say.
     if (merged.gap) return { flags };
-    const decision = this.#decide(agent, statusReported);
-    if (!decision.offer) return { flags };
-    this.#noteOffer(agent, decision.assignment);
-    return { flags, ...remoteConfig(decision.assignment) };
-  }
-
-  #pushTo(agent: Agent, result: PushResult): void {
-    const { id, presence } = agent;
-    const decision = this.#decide(agent, false);
-    if (!decision.offer) {
-      result.skipped.push({ id, reason: decision.reason });
-      return;
-    }
-    switch (presence.t) {
-      case "gone":
-        result.pending.push({ id, reason: "is not connected: is offered it when it comes back" });
-        return;
-      case "polling":
-        result.pending.push({ id, reason: "polls over plain HTTP: is offered it at its next poll" });
-        return;
-      case "websocket": {
-        const { assignment } = decision;
-        const sent = presence.connection.send({
-          instanceUid: agent.state.instanceUid,
-          ...remoteConfig(assignment),
-        });
-        if (!sent) {
-          result.pending.push({ id, reason: "could not be sent to now: is offered it when next heard" });
-          return;
-        }
-        this.#noteOffer(agent, assignment);
-        result.offered.push(id);
-      }
-    }
-  }
-
-  #decide(agent: Agent, statusReported: boolean): OfferDecision {
-    const { assignments, clock, repeatOfferAfterMs } = this.#options;
-    return decideOffer(agent, {
-      assignment: assignments.desiredFor(agent),
-      statusReported,
-      now: clock.monotonic(),
-      repeatAfterMs: repeatOfferAfterMs,
-    });
-  }
-
-  #noteOffer(agent: Agent, { number, configuration }: Assignment): void {
-    const { clock, fleet, log } = this.#options;
-    fleet.note(agent, {
-      offered: { assignment: number, session: agent.session, at: clock.monotonic() },
-    });
-    log.info(
-      { event: "config_offered", agent_id: agent.id, config_hash: configuration.hashHex },
-      "configuration offered",
-    );
-  }
-
-  #noteConfigStatus(agent: Agent, { changed }: MergedReport): Agent {
-    const { assignments, fleet, log } = this.#options;
-    const status = changed.remoteConfigStatus;
-    // An empty hash means that it never was offered any.
-    if (status === undefined || status.lastRemoteConfigHash.length === 0) return agent;
-    const hash = Buffer.from(status.lastRemoteConfigHash).toString("hex");
-    const fields = {
-      event: "config_status",
-      agent_id: agent.id,
-      config_hash: hash,
-      status: remoteConfigStatusName(status.status),
-      ...(status.errorMessage === "" ? {} : { error: status.errorMessage }),
+    const reported = {
+      configuration: message.remoteConfigStatus !== undefined,
+      packages: message.packageStatuses !== undefined,
     };
-    if (status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED) {
-      log.warn(fields, "configuration failed on the agent");
-      const desired = assignments.desiredFor(agent);
-      const isDesired = desired?.configuration.hashHex === hash;
-      return isDesired ? fleet.note(agent, { refusedAssignment: desired.number }) : agent;
-    }
-    log.info(fields, "configuration status");
-    const applied = status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED;
-    return applied ? fleet.note(agent, { appliedHash: hash }) : agent;
+    return { flags, ...offering.answerTo(agent, connection, reported) };
   }
-}
-
-function remoteConfig({ configuration }: Assignment): ServerToAgentInit {
-  return { remoteConfig: { config: configuration.map, configHash: configuration.hash } };
 }

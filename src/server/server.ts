@@ -1,17 +1,21 @@
 import type { Clock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
+import { ServerCapability } from "../opamp/bits.ts";
 import { OpampEndpoint } from "../opamp/server/endpoint.ts";
-import { AgentService, type PushResult, serverCapabilities } from "./agent-service.ts";
+import { AgentService } from "./agent-service.ts";
 import { apiListener } from "./api/node-adapter.ts";
 import { createRouter } from "./api/router.ts";
 import { apiRoutes } from "./api/routes.ts";
-import { Assignments } from "./configurations/assignments.ts";
 import type { Configuration } from "./configurations/configuration.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import type { Selector } from "./fleet/selector.ts";
 import { type Listener, openListener } from "./listener.ts";
+import { Answers } from "./offers/answers.ts";
+import { Offering, type PushResult } from "./offers/offering.ts";
+import { noPackages } from "./packages/package-composer.ts";
+import { openPackages } from "./packages/packages.ts";
 import type { ServerSettings } from "./settings/server-settings.ts";
 
 export interface ServerDependencies {
@@ -27,10 +31,19 @@ export interface RunningServer {
   readonly managementUrl: URL;
   readonly fleet: Fleet;
   /** Makes a configuration the desired one of all that the selector picks, and offers it at once. */
-  pushConfiguration(selector: Selector, configuration: Configuration): PushResult;
+  pushConfiguration(selector: Selector, configuration: Configuration): PushResult<Configuration>;
   /** Close frames 1001 to the Agents, listeners closed; takes seconds at most. */
   close(): Promise<void>;
 }
+
+/** What this server announces (SS3). */
+const baseCapabilities =
+  ServerCapability.AcceptsStatus |
+  ServerCapability.OffersRemoteConfig |
+  ServerCapability.AcceptsEffectiveConfig;
+
+/** The same when it has packages. */
+const packageCapabilities = ServerCapability.OffersPackages | ServerCapability.AcceptsPackagesStatus;
 
 /** Missed polls after which an Agent on plain HTTP counts as gone, and half a poll for its jitter. */
 const missedPolls = 3.5;
@@ -47,15 +60,23 @@ export async function startServer(
   { clock, log }: ServerDependencies,
 ): Promise<RunningServer> {
   const { opamp, management } = settings;
-  const assignments = new Assignments();
+  const packages =
+    settings.packages && openPackages(settings.packages, { secure: opamp.tls !== undefined, clock, log });
   const fleet = new Fleet({ clock, log, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
-  const repeatOfferAfterMs = opamp.heartbeatIntervalMs / 2;
-  const service = new AgentService({ fleet, claims, assignments, clock, log, repeatOfferAfterMs });
+  const offering = new Offering({
+    fleet,
+    clock,
+    log,
+    repeatOfferAfterMs: opamp.heartbeatIntervalMs / 2,
+    packages: packages?.composer ?? noPackages,
+  });
+  const answers = new Answers({ fleet, offering, log });
+  const service = new AgentService({ fleet, claims, offering, answers });
   const endpoint = new OpampEndpoint<undefined>(
     {
       path: opamp.path,
-      capabilities: serverCapabilities,
+      capabilities: packages === undefined ? baseCapabilities : baseCapabilities | packageCapabilities,
       maxMessageBytes: opamp.maxMessageBytes,
       maxConnections: opamp.maxConnections,
       closeTimeoutMs,
@@ -69,7 +90,13 @@ export async function startServer(
     },
   );
   const state = { ready: false };
-  const routes = apiRoutes({ fleet, assignments, service, isReady: () => state.ready });
+  const routes = apiRoutes({
+    fleet,
+    service,
+    offering,
+    catalogue: packages?.catalogue,
+    isReady: () => state.ready,
+  });
 
   const onError = (error: Error) =>
     log.error({ event: "listener_error", error: describeError(error) }, "a connection could not be taken");
@@ -80,7 +107,8 @@ export async function startServer(
     keepAliveTimeoutMs: 1.5 * opamp.heartbeatIntervalMs,
     address: opamp.address,
     tls: opamp.tls,
-    onRequest: (request, response) => endpoint.handleRequest(request, response),
+    onRequest: (request, response) =>
+      (packages?.downloads.handles(request) ? packages.downloads : endpoint).handleRequest(request, response),
     onUpgrade: (request, socket, head) => endpoint.handleUpgrade(request, socket, head),
   });
   const operators = await openListener({
@@ -106,13 +134,14 @@ export async function startServer(
     opampUrl,
     managementUrl,
     fleet,
-    pushConfiguration: (selector, configuration) => service.push(selector, configuration),
+    pushConfiguration: (selector, configuration) => offering.pushConfiguration(selector, configuration),
     async close() {
       state.ready = false;
       agents.stopAccepting();
       await endpoint.close(1001);
       fleet.close();
       await Promise.all([agents.close(), operators.close()]);
+      await packages?.close();
     },
   };
 }

@@ -3,16 +3,17 @@ import type {
   ComponentDetails,
   ComponentHealth,
   EffectiveConfig,
+  PackageStatus,
   PackageStatuses,
   RemoteConfigStatus,
 } from "../../opamp/messages.ts";
-import type { Configuration } from "../configurations/configuration.ts";
 import type { Agent } from "../fleet/agent.ts";
 import { capabilityNames } from "../fleet/capabilities.ts";
 import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
+import type { Assigned } from "../offers/offering.ts";
 
 /** An Agent in a list: everything but what can be large. Undefined fields are left out of the JSON. */
-export function agentSummary(agent: Agent, desired: Configuration | undefined) {
+export function agentSummary(agent: Agent, assigned: Assigned) {
   const { state, labels } = agent;
   return {
     id: agent.id,
@@ -25,7 +26,10 @@ export function agentSummary(agent: Agent, desired: Configuration | undefined) {
     health: state.health === undefined ? null : healthSummary(state.health),
     config_hash: agent.appliedHash ?? null,
     remote_config_status: remoteConfigStatus(state.remoteConfigStatus),
-    desired_config_hash: desired?.hashHex ?? null,
+    desired_config_hash: assigned.configuration?.desired.hashHex ?? null,
+    packages: packageSummaries(state.packageStatuses),
+    packages_hash: packagesHash(state.packageStatuses),
+    desired_packages_hash: assigned.packages?.desired.hashHex ?? null,
     first_seen: isoTime(agent.firstSeen),
     last_seen: isoTime(agent.lastSeen),
     sequence: Number(state.sequenceNum),
@@ -33,13 +37,14 @@ export function agentSummary(agent: Agent, desired: Configuration | undefined) {
 }
 
 /** An Agent by itself: the summary, and the parts that can be large. */
-export function agentDetail(agent: Agent, desired: Configuration | undefined) {
+export function agentDetail(agent: Agent, assigned: Assigned) {
   const { state } = agent;
   return {
-    ...agentSummary(agent, desired),
+    ...agentSummary(agent, assigned),
     health: state.health === undefined ? null : health(state.health),
     effective_config: effectiveConfig(state.effectiveConfig),
     packages: packages(state.packageStatuses),
+    packages_error: textOf(state.packageStatuses?.errorMessage),
     components: components(state.availableComponents),
     custom_capabilities: state.customCapabilities?.capabilities ?? [],
   };
@@ -81,14 +86,40 @@ function effectiveConfig(reported: EffectiveConfig | undefined): Record<string, 
   return Object.fromEntries(entries.map(([name, { body }]) => [name, Buffer.from(body).toString()]));
 }
 
-function packages(reported: PackageStatuses | undefined) {
-  return Object.values(reported?.packages ?? {}).map((each) => ({
-    name: each.name,
-    version: each.agentHasVersion === "" ? undefined : each.agentHasVersion,
-    offered_version: each.serverOfferedVersion === "" ? undefined : each.serverOfferedVersion,
+/** The offer that the Agent follows, as it names it. */
+function packagesHash(reported: PackageStatuses | undefined): string | null {
+  const hash = reported?.serverProvidedAllPackagesHash;
+  return hash === undefined || hash.length === 0 ? null : hex(hash);
+}
+
+function packageSummaries(reported: PackageStatuses | undefined) {
+  return mapPackages(reported, (each) => ({
+    version: textOf(each.agentHasVersion),
     status: packageStatusName(each.status),
-    error: each.errorMessage === "" ? undefined : each.errorMessage,
   }));
+}
+
+function packages(reported: PackageStatuses | undefined) {
+  return mapPackages(reported, (each) => ({
+    version: textOf(each.agentHasVersion),
+    status: packageStatusName(each.status),
+    offered_version: textOf(each.serverOfferedVersion),
+    error: textOf(each.errorMessage),
+    download: each.downloadDetails && {
+      percent: each.downloadDetails.downloadPercent,
+      bytes_per_second: each.downloadDetails.downloadBytesPerSecond,
+    },
+  }));
+}
+
+function mapPackages<T>(reported: PackageStatuses | undefined, view: (status: PackageStatus) => T) {
+  if (reported === undefined) return null;
+  return Object.fromEntries(Object.entries(reported.packages).map(([name, each]) => [name, view(each)]));
+}
+
+/** Empty text is how the protocol says that there is none. */
+function textOf(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
 }
 
 interface ComponentsView {

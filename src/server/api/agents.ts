@@ -1,32 +1,32 @@
 import { formatInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
 import type { AgentService } from "../agent-service.ts";
-import type { Assignments } from "../configurations/assignments.ts";
 import type { Agent } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { Offering } from "../offers/offering.ts";
 import { agentDetail, agentSummary } from "./agent-view.ts";
 import { type ApiRequest, type ApiResult, knownQuery, ProblemError } from "./http.ts";
 import { selectorFrom } from "./selector-query.ts";
 
 export interface AgentsApi {
   fleet: Fleet;
-  assignments: Assignments;
   service: AgentService;
+  offering: Offering;
 }
 
 /** `GET /agents`, all or those of `?selector=`. */
-export function listAgents({ fleet, assignments }: AgentsApi, request: ApiRequest): ApiResult {
+export function listAgents({ fleet, offering }: AgentsApi, request: ApiRequest): ApiResult {
   const query = knownQuery(request.query, ["selector"]);
   const agents = fleet
     .list(selectorFrom(query.selector))
-    .map((agent) => agentSummary(agent, assignments.desiredFor(agent)?.configuration));
+    .map((agent) => agentSummary(agent, offering.assignedTo(agent)));
   return { status: 200, body: { agents } };
 }
 
 /** `GET /agents/{instance_uid}`. */
-export function getAgent({ fleet, assignments }: AgentsApi, request: ApiRequest): ApiResult {
+export function getAgent({ fleet, offering }: AgentsApi, request: ApiRequest): ApiResult {
   knownQuery(request.query, []);
   const agent = findAgent(fleet, request.params.instance_uid);
-  return { status: 200, body: agentDetail(agent, assignments.desiredFor(agent)?.configuration) };
+  return { status: 200, body: agentDetail(agent, offering.assignedTo(agent)) };
 }
 
 /** `POST /agents/{instance_uid}/restart`: 202, since only the Agent's next reports tell how it went. */

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { type AgentConfigMap, AgentConfigMapSchema } from "../../opamp/messages.ts";
+import { digestFields } from "../field-digest.ts";
 
 /** What an Agent is to run: the entries as they go over the wire, and the hash that names them. */
 export interface Configuration {
@@ -28,19 +28,7 @@ export function createConfiguration(entries: Readonly<Record<string, Configurati
   };
 }
 
-/** Every field is preceded by its length, so that no two different maps read the same. */
 function hashEntries(entries: Readonly<Record<string, ConfigurationEntry>>): Buffer {
-  const digest = createHash("sha256");
-  const field = (bytes: Uint8Array) => {
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64BE(BigInt(bytes.length));
-    digest.update(length).update(bytes);
-  };
   const byName = Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [name, entry] of byName) {
-    field(Buffer.from(name));
-    field(Buffer.from(entry.contentType));
-    field(entry.body);
-  }
-  return digest.digest();
+  return digestFields(byName.flatMap(([name, { contentType, body }]) => [name, contentType, body]));
 }

@@ -13,6 +13,19 @@ export type Presence =
   | { t: "polling"; timeout: Timer }
   | { t: "gone" };
 
+/** What an Agent can be offered. */
+export type OfferKind = "configuration" | "packages";
+
+/** What was offered to an Agent of one kind, and what it made of it. */
+export interface OfferNotes {
+  /** The last offer made; `at` is on the monotonic clock. */
+  readonly offered:
+    | { readonly assignment: number; readonly session: number; readonly at: number }
+    | undefined;
+  /** The push it answered with a failure; it stays refused if the Agent later names another hash again. */
+  readonly refused: number | undefined;
+}
+
 /** All that is known of one Agent. Never changed in place: the fleet replaces it. */
 export interface Agent {
   /** The instance UID in canonical form. */
@@ -30,12 +43,7 @@ export interface Agent {
   readonly lastSeen: number;
   /** Hash of the last remote configuration it said it had applied, in hexadecimal. */
   readonly appliedHash: string | undefined;
-  /** The last offer made; `at` is on the monotonic clock. */
-  readonly offered:
-    | { readonly assignment: number; readonly session: number; readonly at: number }
-    | undefined;
-  /** The push it answered with FAILED; it stays refused if the Agent later names another hash again. */
-  readonly refusedAssignment: number | undefined;
+  readonly offers: Readonly<Record<OfferKind, OfferNotes>>;
   /** A restart command that waits for the next poll. */
   readonly restartWaiting: boolean;
 }

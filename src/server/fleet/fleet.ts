@@ -3,7 +3,7 @@ import type { Logger } from "../../foundation/logger.ts";
 import { formatInstanceUid } from "../../opamp/instance-uid.ts";
 import type { AgentToServer } from "../../opamp/messages.ts";
 import { type MergedReport, mergeReport } from "../../opamp/server/agent-state.ts";
-import type { Agent, Connection, Presence } from "./agent.ts";
+import type { Agent, Connection, OfferKind, OfferNotes, Presence } from "./agent.ts";
 import { labelsOf } from "./labels.ts";
 import { everyAgent, type Selector } from "./selector.ts";
 
@@ -60,8 +60,7 @@ export class Fleet {
       firstSeen: known?.firstSeen ?? now,
       lastSeen: now,
       appliedHash: known?.appliedHash,
-      offered: known?.offered,
-      refusedAssignment: known?.refusedAssignment,
+      offers: known?.offers ?? { configuration: nothingOffered, packages: nothingOffered },
       restartWaiting: known?.restartWaiting ?? false,
     };
     this.#agents.set(id, agent);
@@ -70,13 +69,16 @@ export class Fleet {
   }
 
   /** Replaces what the control plane itself notes of an Agent. */
-  note(
-    agent: Agent,
-    notes: Partial<Pick<Agent, "appliedHash" | "offered" | "refusedAssignment" | "restartWaiting">>,
-  ): Agent {
+  note(agent: Agent, notes: Partial<Pick<Agent, "appliedHash" | "offers" | "restartWaiting">>): Agent {
     const noted = { ...(this.#agents.get(agent.id) ?? agent), ...notes };
     this.#agents.set(agent.id, noted);
     return noted;
+  }
+
+  /** The same for what was offered to it of one kind. */
+  noteOffer(agent: Agent, kind: OfferKind, notes: Partial<OfferNotes>): Agent {
+    const { offers } = this.#agents.get(agent.id) ?? agent;
+    return this.note(agent, { offers: { ...offers, [kind]: { ...offers[kind], ...notes } } });
   }
 
   /** The Agent said good-bye, or is silent for too long. */
@@ -133,6 +135,8 @@ export class Fleet {
     );
   }
 }
+
+const nothingOffered: OfferNotes = { offered: undefined, refused: undefined };
 
 function isSameSession(presence: Presence, connection: Connection): boolean {
   switch (presence.t) {

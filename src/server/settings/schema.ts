@@ -13,6 +13,7 @@ import {
   defaultOpampPort,
 } from "../../opamp/limits.ts";
 import { listenerTls } from "./listener-tls.ts";
+import { packages } from "./packages.ts";
 
 const opamp = section({
   address: defaulted("endpoint", listenAddress(), { host: "0.0.0.0", port: defaultOpampPort }),
@@ -44,6 +45,7 @@ const logs = section({
 export const serverFile = section({
   opamp: nested("opamp", opamp),
   management: nested("management", management),
+  packages: nested("packages", packages()),
   telemetry: nested("telemetry", section({ logs: nested("logs", logs) })),
 });
 

@@ -13,6 +13,16 @@ export interface ListenerTls {
   minVersion: "1.2" | "1.3";
 }
 
+/** Packages that can be offered to Agents, and how these download them. */
+export interface PackagesSettings {
+  directory: string;
+  /** Of that folder as Agents see it; undefined: on the address at which they reached this server. */
+  url: string | undefined;
+  /** Secret: go with every offer. Without `url`, the server's own downloads ask for them. */
+  headers: Readonly<Record<string, readonly string[]>>;
+  maxDownloads: number;
+}
+
 /** What opamp-server runs by, complete: defaults filled in, sizes in bytes, times in milliseconds. */
 export interface ServerSettings {
   opamp: {
@@ -28,6 +38,8 @@ export interface ServerSettings {
     tls: ListenerTls | undefined;
     maxBodyBytes: number;
   };
+  /** Undefined: no packages are offered. */
+  packages: PackagesSettings | undefined;
   logs: {
     level: LogLevel;
     /** `auto`: for people on a terminal, for machines elsewhere. */

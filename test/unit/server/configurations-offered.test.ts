@@ -121,6 +121,17 @@ describe("a pushed configuration", () => {
     expect(offeredHash(await back.agent.receive())).toBe(b.hashHex);
   });
 
+  it("is offered again to an Agent that refused it and has been told to forget that", async () => {
+    const online = await startTestServer();
+    const { agent } = await join(online);
+    online.server.pushConfiguration(everyAgent, b);
+    await agent.receive();
+    await agent.exchange(answered(b, FAILED, "the disk is full"));
+    expect((await agent.exchange({})).remoteConfig).toBeUndefined();
+    online.clock.advance(20_000);
+    expect(offeredHash(await agent.exchange({ remoteConfigStatus: {} }))).toBe(b.hashHex);
+  });
+
   it("is offered once in a connection while the Agent works on it", async () => {
     const online = await startTestServer();
     const { agent } = await join(online);

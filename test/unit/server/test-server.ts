@@ -16,6 +16,7 @@ export const testSettings: ServerSettings = {
     heartbeatIntervalMs: 30_000,
   },
   management: { address: { host: "127.0.0.1", port: 0 }, tls: undefined, maxBodyBytes: 64 * 1024 },
+  packages: undefined,
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },
 };
 

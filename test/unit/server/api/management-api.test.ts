@@ -86,6 +86,9 @@ describe("GET /api/v1/agents", () => {
           config_hash: "0a0b",
           remote_config_status: { status: "APPLIED", hash: "0a0b" },
           desired_config_hash: null,
+          packages: null,
+          packages_hash: null,
+          desired_packages_hash: null,
           first_seen: "2026-01-01T00:00:00.000Z",
           last_seen: "2026-01-01T00:00:00.000Z",
           sequence: 0,
@@ -160,7 +163,7 @@ describe("GET /api/v1/agents/{instance_uid}", () => {
         components: { "pipeline:logs": { healthy: false } },
       },
       effective_config: { "": "a: ü\n" },
-      packages: [{ name: "", version: "1", status: "INSTALLED" }],
+      packages: { "": { version: "1", status: "INSTALLED" } },
       components: { receivers: { otlp: {} } },
     });
   });

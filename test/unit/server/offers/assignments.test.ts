@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { Assignments } from "../../../../src/server/configurations/assignments.ts";
 import { createConfiguration } from "../../../../src/server/configurations/configuration.ts";
 import { everyAgent, parseSelector } from "../../../../src/server/fleet/selector.ts";
+import { Assignments } from "../../../../src/server/offers/assignments.ts";
 
 const configuration = (text: string) =>
   createConfiguration({ "": { body: Buffer.from(text), contentType: "text/yaml" } });

@@ -1,0 +1,105 @@
+import type { Logger } from "../../foundation/logger.ts";
+import { PackageStatusEnum, type PackageStatuses, RemoteConfigStatuses } from "../../opamp/messages.ts";
+import type { ReportedParts } from "../../opamp/server/agent-state.ts";
+import type { Agent } from "../fleet/agent.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
+import type { PackageSet } from "../packages/package-set.ts";
+import type { Offering } from "./offering.ts";
+
+export interface AnswersOptions {
+  fleet: Fleet;
+  offering: Offering;
+  log: Logger;
+}
+
+/** Takes note of what Agents say became of their offers, and writes it to the log. */
+export class Answers {
+  readonly #options: AnswersOptions;
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+  }
+
+  /** `changed` is what a report brought that is new; `before` is what was reported of packages until then. */
+  note(agent: Agent, changed: ReportedParts, before: PackageStatuses | undefined): Agent {
+    this.#logPackages(agent, changed.packageStatuses, before);
+    return this.#notePackages(this.#noteConfiguration(agent, changed), changed);
+  }
+
+  #noteConfiguration(agent: Agent, { remoteConfigStatus: status }: ReportedParts): Agent {
+    const { fleet, log, offering } = this.#options;
+    if (status === undefined) return agent;
+    // It knows of no offer, or not any more: an operator on that host may want a refused one tried again.
+    if (status.lastRemoteConfigHash.length === 0) {
+      return fleet.noteOffer(agent, "configuration", { refused: undefined });
+    }
+    const hash = Buffer.from(status.lastRemoteConfigHash).toString("hex");
+    const fields = {
+      event: "config_status",
+      agent_id: agent.id,
+      config_hash: hash,
+      status: remoteConfigStatusName(status.status),
+      ...(status.errorMessage === "" ? {} : { error: status.errorMessage }),
+    };
+    if (status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED) {
+      log.warn(fields, "configuration failed on the agent");
+      const { configuration } = offering.assignedTo(agent);
+      const isDesired = configuration?.desired.hashHex === hash;
+      return isDesired ? fleet.noteOffer(agent, "configuration", { refused: configuration?.number }) : agent;
+    }
+    log.info(fields, "configuration status");
+    const applied = status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED;
+    return applied ? fleet.note(agent, { appliedHash: hash }) : agent;
+  }
+
+  #notePackages(agent: Agent, { packageStatuses: statuses }: ReportedParts): Agent {
+    const { packages } = this.#options.offering.assignedTo(agent);
+    if (statuses === undefined || packages === undefined) return agent;
+    if (!hasFailed(statuses, packages.desired)) return agent;
+    return this.#options.fleet.noteOffer(agent, "packages", { refused: packages.number });
+  }
+
+  /** Once for each change of a status: progress comes every second. */
+  #logPackages(agent: Agent, now: PackageStatuses | undefined, before: PackageStatuses | undefined): void {
+    const { log } = this.#options;
+    for (const [name, each] of Object.entries(now?.packages ?? {})) {
+      const known = before?.packages[name];
+      const isSame =
+        known?.status === each.status &&
+        known.errorMessage === each.errorMessage &&
+        known.agentHasVersion === each.agentHasVersion &&
+        known.serverOfferedVersion === each.serverOfferedVersion;
+      if (isSame) continue;
+      const fields = {
+        event: "package_status",
+        agent_id: agent.id,
+        package: name,
+        status: packageStatusName(each.status),
+        ...(each.agentHasVersion === "" ? {} : { version: each.agentHasVersion }),
+        ...(each.serverOfferedVersion === "" ? {} : { offered_version: each.serverOfferedVersion }),
+        ...(each.errorMessage === "" ? {} : { error: each.errorMessage }),
+      };
+      if (isFailed(each)) log.warn(fields, "package failed on the agent");
+      else log.info(fields, "package status");
+    }
+  }
+}
+
+/** Whether the Agent says of this very offer that it, or one package of it, could not be installed. */
+function hasFailed(statuses: PackageStatuses, offered: PackageSet): boolean {
+  const isOfThisOffer = sameBytes(statuses.serverProvidedAllPackagesHash, offered.hash);
+  if (isOfThisOffer && statuses.errorMessage !== "") return true;
+  return offered.packages.some(({ name, hash }) => {
+    const status = statuses.packages[name];
+    return status !== undefined && isFailed(status) && sameBytes(status.serverOfferedHash, hash);
+  });
+}
+
+function isFailed({ status }: { status: PackageStatusEnum }): boolean {
+  return status === PackageStatusEnum.PackageStatusEnum_InstallFailed;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,88 @@
+import { AgentCapability, hasBits } from "../../opamp/bits.ts";
+import type { AgentState } from "../../opamp/server/agent-state.ts";
+import type { Agent, OfferKind } from "../fleet/agent.ts";
+import type { Assignment } from "./assignments.ts";
+
+/** Something that is offered; the hash names it, and an Agent names it by the hash in turn. */
+export interface Offerable {
+  readonly hash: Uint8Array;
+  /** The hash as people and JSON see it. */
+  readonly hashHex: string;
+}
+
+interface OfferRules {
+  /** Bit of Agents that may be offered it (SC1, SP1), and of those that tell what became of it. */
+  readonly accepts: bigint;
+  readonly reports: bigint;
+  readonly hashNamedIn: (state: AgentState) => Uint8Array | undefined;
+  /** For "does not accept …" and "has answered …". */
+  readonly kind: string;
+  readonly one: string;
+}
+
+const rules: Readonly<Record<OfferKind, OfferRules>> = {
+  configuration: {
+    accepts: AgentCapability.AcceptsRemoteConfig,
+    reports: AgentCapability.ReportsRemoteConfig,
+    hashNamedIn: (state) => state.remoteConfigStatus?.lastRemoteConfigHash,
+    kind: "remote configuration",
+    one: "this configuration",
+  },
+  packages: {
+    accepts: AgentCapability.AcceptsPackages,
+    reports: AgentCapability.ReportsPackageStatuses,
+    hashNamedIn: (state) => state.packageStatuses?.serverProvidedAllPackagesHash,
+    kind: "packages",
+    one: "these packages",
+  },
+};
+
+export interface RefusalContext {
+  /** Whether the message being answered carries the status of this kind. */
+  statusReported: boolean;
+  /** Monotonic milliseconds. */
+  now: number;
+  /** An offer without an answer is not repeated sooner, so that no buggy Agent can spin with us. */
+  repeatAfterMs: number;
+}
+
+/**
+ * Why an Agent is not offered what is assigned to it, in words for the operator; undefined when it is.
+ * Decides on hashes alone, never on the status: a hash the Agent has named, FAILED too, is not offered
+ * again (SC1, SC2, SC3, SP1, SP4). Nor is a push it refused, should it fall back to naming an older hash.
+ */
+export function refusalReason(
+  agent: Agent,
+  kind: OfferKind,
+  assignment: Assignment<Offerable>,
+  context: RefusalContext,
+): string | undefined {
+  const rule = rules[kind];
+  if (!hasBits(agent.state.capabilities, rule.accepts)) return `does not accept ${rule.kind}`;
+  const named = rule.hashNamedIn(agent.state);
+  if (named !== undefined && Buffer.compare(named, assignment.desired.hash) === 0) {
+    return `has answered ${rule.one} already`;
+  }
+  if (agent.offers[kind].refused === assignment.number) return `has refused ${rule.one}`;
+  if (isAwaitingAnswer(agent, kind, assignment, context)) {
+    return `has been offered ${rule.one} and not answered yet`;
+  }
+  return undefined;
+}
+
+/**
+ * Over a WebSocket an offer arrives or the session ends, so only a status that names another hash calls
+ * for it again; an answer over HTTP can be lost unnoticed, so an Agent that does report is offered it anew.
+ */
+function isAwaitingAnswer(
+  { offers, session, state, transport }: Agent,
+  kind: OfferKind,
+  assignment: Assignment<Offerable>,
+  { now, repeatAfterMs, statusReported }: RefusalContext,
+): boolean {
+  const { offered } = offers[kind];
+  if (offered?.assignment !== assignment.number || offered.session !== session) return false;
+  if (now - offered.at < repeatAfterMs) return true;
+  const answersStatus = hasBits(state.capabilities, rules[kind].reports);
+  return !(statusReported || (transport === "http" && answersStatus));
+}

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, parse, relative } from "node:path";
 import { build } from "esbuild";
 import { isMain, main, run, UserError } from "./progress.mjs";
 import { projectNode, root } from "./setup.mjs";
@@ -31,19 +31,22 @@ async function makeFiles(entries, work) {
 
 /** Resolves to the source files the program is made of. */
 async function makeProgram(program, entry, work) {
-  const lazy = await lazyPackages(entry);
+  const lazy = await lazyParts(entry);
+  // Half the text is layout, and V8 keeps the text in memory.
+  const small = { minifyWhitespace: true, minifySyntax: true };
   const bundled = await bundle({ [program]: entry }, work, {
+    ...small,
     outExtension: { ".js": ".bundle.js" },
     // The loader calls the bundle as Node would call a module.
     banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
     footer: { js: "})" },
-    // Half the text is layout, and V8 keeps the text in memory.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    plugins: [referTo(lazy), lateBuiltins],
+    plugins: [referTo(lazy, "./lazy"), lateBuiltins],
   });
-  const besides = await bundle(Object.fromEntries([...lazy].map(([name, file]) => [file, name])), work, {
+  const entries = Object.fromEntries([...lazy].map(([source, name]) => [name, join(root, source)]));
+  const besides = await bundle(entries, join(work, "lazy"), {
+    ...small,
     outExtension: { ".js": ".cjs" },
+    plugins: [referTo(lazy, ".")],
   });
   await copyFile(join(root, "scripts", "program-loader.cjs"), join(work, `${program}.cjs`));
   const prime = ["scripts/prime-code-cache.cjs", join(work, `${program}.bundle.js`), "--version"];
@@ -52,16 +55,39 @@ async function makeProgram(program, entry, work) {
 }
 
 /**
- * The packages that a program only loads by `await import("package")`, with the file that each gets of
- * its own: a start without it does not read it. One that is also imported statically stays in the bundle.
+ * What a program only loads by `await import()`, and with it packages that nothing else of the program
+ * needs: each gets a file of its own, which a start without it does not read. Resolves to source file and
+ * name of each.
  */
-async function lazyPackages(entry) {
+async function lazyParts(entry) {
   const { inputs } = await bundle({ probe: entry }, "probe", { write: false });
-  const imports = Object.values(inputs).flatMap((input) => input.imports);
-  const packages = imports.filter(({ path }) => path.includes("node_modules/"));
-  const eager = new Set(packages.filter(({ kind }) => kind !== "dynamic-import").map(({ path }) => path));
-  const lazy = packages.filter(({ path }) => !eager.has(path));
-  return new Map(lazy.map(({ original }) => [original, `lazy/${original.replaceAll("/", "-")}`]));
+  const loadedWith = (first) => {
+    const loaded = new Set([first]);
+    for (const path of loaded) {
+      for (const { path: next, kind } of inputs[path]?.imports ?? []) {
+        if (kind !== "dynamic-import") loaded.add(next);
+      }
+    }
+    return loaded;
+  };
+  const atStart = loadedWith(entry);
+  const ours = Object.entries(inputs).filter(([path]) => !isPackage(path));
+  const late = ours.flatMap(([, { imports }]) => imports.filter(({ kind }) => kind === "dynamic-import"));
+  const parts = late.filter(({ path }) => {
+    return !atStart.has(path) && [...loadedWith(path)].some((file) => isPackage(file) && !atStart.has(file));
+  });
+  const names = new Map(parts.map(({ path, original }) => [path, partName(path, original)]));
+  // One would be loaded in the other's place.
+  if (new Set(names.values()).size < names.size) {
+    throw new UserError(`two parts of a program have the same name: ${[...names.keys()].join(", ")}`);
+  }
+  return names;
+}
+
+const isPackage = (path) => path.includes("node_modules/");
+
+function partName(path, original) {
+  return isPackage(path) ? original.replaceAll("/", "-") : parse(path).name;
 }
 
 /** Writes the bundles and resolves to esbuild's account of them. */
@@ -88,14 +114,16 @@ async function bundle(entryPoints, outdir, options) {
   return metafile;
 }
 
-/** An esbuild plugin that leaves these packages out of the bundle, which loads their files instead. */
-function referTo(lazy) {
+/** An esbuild plugin that leaves these parts out, which are loaded from their files in `folder` instead. */
+function referTo(lazy, folder) {
   return {
-    name: "lazy-packages",
-    setup({ onResolve }) {
-      onResolve({ filter: /^[^./]/ }, ({ kind, path }) => {
-        const file = kind === "dynamic-import" ? lazy.get(path) : undefined;
-        return file && { path: `./${file}.cjs`, external: true };
+    name: "lazy-parts",
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /./ }, async ({ kind, path, pluginData, ...from }) => {
+        if (kind !== "dynamic-import" || pluginData === "asked") return undefined;
+        const found = await resolve(path, { ...from, kind, pluginData: "asked" });
+        const name = lazy.get(relative(root, found.path));
+        return name === undefined ? undefined : { path: `${folder}/${name}.cjs`, external: true };
       });
     },
   };

@@ -45,13 +45,14 @@ async function findCollectors() {
   try {
     OTELCOL = await collectorPath();
     const OTELCOL_SECOND = process.env.OTELCOL_SECOND ?? (await collectorPath({ variant: "second" }));
-    return { OTELCOL, OTELCOL_SECOND };
+    const OTELCOL_FEWER = process.env.OTELCOL_FEWER ?? (await collectorPath({ variant: "fewer" }));
+    return { OTELCOL, OTELCOL_SECOND, OTELCOL_FEWER };
   } catch (error) {
     if (OTELCOL === undefined) {
       fail(`the tests with a real Collector cannot run: ${error.message}`);
       return undefined;
     }
-    report(`▲ the tests that need a second version of the Collector will fail: ${error.message}`);
+    report(`▲ the tests that need another build of the Collector will fail: ${error.message}`);
     return { OTELCOL };
   }
 }

@@ -3,6 +3,7 @@ import { failsAtStart, unknownComponent } from "./bad-config.ts";
 import { collectorKill } from "./collector-kill.ts";
 import { configGap } from "./config-gap.ts";
 import { configPush } from "./config-push.ts";
+import { crashLoop } from "./crash-loop.ts";
 import { createIdle } from "./idle.ts";
 import { start } from "./start.ts";
 import { supervisorKill } from "./supervisor-kill.ts";
@@ -16,6 +17,7 @@ export function allMeasurements(): Measurement[] {
     unknownComponent,
     failsAtStart,
     collectorKill,
+    crashLoop,
     supervisorKill,
     createIdle(),
   ];

@@ -1,18 +1,27 @@
 import { systemClock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import { createLogger, type LogLevel, logLevels, silentLogger } from "../foundation/logger.ts";
+import { SecretMasker } from "../supervisor/configuration/secrets.ts";
 import { type LoadedSupervisorSettings, loadSupervisorSettings } from "../supervisor/settings/load.ts";
 import { startSupervisor } from "../supervisor/supervisor.ts";
+import { openTelemetry } from "../supervisor/telemetry/open-telemetry.ts";
 import { exitCode, logFormat, nextSignal, parseCommandLine, runProgram, UsageError } from "./command-line.ts";
+import { runOperatorCommand } from "./operator-command.ts";
+import { quarantine } from "./quarantine.ts";
+import { status } from "./status.ts";
 import { version } from "./version.ts";
 
 const usage = `Usage: opamp-supervisor --config FILE [--log-level LEVEL]
        opamp-supervisor validate --config FILE
+       opamp-supervisor status --config FILE [--json]
+       opamp-supervisor quarantine list|clear --config FILE
 
 Keeps one OpenTelemetry Collector running and lets an OpAMP server change it safely.
 
 Commands:
   validate          check a settings file and start nothing
+  status            how the supervisor of this host and its Collector are; exit code 0 if well
+  quarantine        what failed here and is not tried again, and how to clear it; both have a --help of their own
 
 Options:
   --config FILE     settings (supervisor.yaml); every key is explained in supervisor.example.yaml
@@ -29,6 +38,8 @@ Exit codes: 0 stopped as told or nothing wrong, 1 could not start or run, 2 bad 
 `;
 
 async function main(argv: readonly string[]): Promise<number> {
+  const operated = await runOperatorCommand(argv, { status, quarantine });
+  if (operated !== undefined) return operated;
   const args = parseCommandLine(argv);
   switch (args.command) {
     case "help":
@@ -68,12 +79,21 @@ async function run(
     format: logFormat(logs.format),
     outputPaths: logs.outputPaths,
   } as const;
-  const logger = createLogger({ component: "opamp-agent", ...options });
-  for (const warning of warnings) logger.warn({ event: "settings_warning" }, warning);
   const signal = nextSignal("SIGTERM", "SIGINT", "SIGUSR2");
   // One that comes while starting has nothing to read again.
   let reloadLocalFiles: () => void = () => undefined;
   process.on("SIGHUP", () => reloadLocalFiles());
+  const log = createLogger({ component: "opamp-agent", ...options });
+  const masker = new SecretMasker(secrets);
+  const telemetry = await openTelemetry(settings.telemetry, {
+    version,
+    level: options.level,
+    mask: (text) => masker.mask(text),
+    logger: log,
+    clock: systemClock,
+  });
+  const logger = telemetry.logger("opamp-agent", log);
+  for (const warning of warnings) logger.warn({ event: "settings_warning" }, warning);
   process.on("unhandledRejection", (error) => {
     // To end would be to leave the Collector without anybody to look after it.
     logger.error(
@@ -83,12 +103,14 @@ async function run(
   });
   try {
     const supervisor = await startSupervisor(settings, {
+      version,
       clock: systemClock,
       logger,
       collectorLogger: settings.agent.passthroughLogs
-        ? createLogger({ component: "collector", ...options })
+        ? telemetry.logger("collector", createLogger({ component: "collector", ...options }))
         : silentLogger,
       secrets,
+      telemetry,
     });
     reloadLocalFiles = () => supervisor.reloadLocalFiles();
     const received = await signal;
@@ -104,6 +126,8 @@ async function run(
     logger.error({ event: "start_failed", error: text }, "failed to start supervisor");
     process.stderr.write(`failed to start supervisor: ${text}\n`);
     return exitCode.failed;
+  } finally {
+    await telemetry.close();
   }
 }
 

@@ -22,6 +22,8 @@ export interface HostOptions {
   agentSettings?: Record<string, unknown>;
   /** Added to the `capabilities` section. */
   capabilities?: Record<string, boolean>;
+  /** Further sections of supervisor.yaml. */
+  settings?: Record<string, unknown>;
 }
 
 /** A host of its own: directory, OpAMP server (opamp-go's), a port for OTLP, and a supervisor once started. */
@@ -183,6 +185,7 @@ export class Host implements AsyncDisposable {
         args: ["--set=service::telemetry::metrics::level=none"],
         ...agentSettings,
       },
+      ...this.#options.settings,
     };
   }
 }

@@ -25,6 +25,10 @@ export interface AgentReport {
   effectiveConfig?: Record<string, string>;
   remoteConfigStatus?: RemoteConfigStatus;
   connectionSettingsStatus?: RemoteConfigStatus;
+  packageStatuses?: {
+    hash: string;
+    packages: Record<string, { status: string; version: string; offered: string; error: string }>;
+  };
   customCapabilities?: string[];
   customMessage?: { capability: string; type: string; data: string };
   availableComponents?: { hash: string; count: number; nested: number };

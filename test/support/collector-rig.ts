@@ -6,12 +6,9 @@ import {
   type EffectiveConfig,
   EffectiveConfigSchema,
 } from "../../src/opamp/messages.ts";
-import {
-  Collector,
-  type CollectorEvent,
-  type Launch,
-  type RunningRecord,
-} from "../../src/supervisor/collector/collector.ts";
+import { Collector, type RunningRecord } from "../../src/supervisor/collector/collector.ts";
+import type { CollectorEvent } from "../../src/supervisor/collector/collector-state.ts";
+import type { Launch } from "../../src/supervisor/collector/launch.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { ScriptedProcess } from "./scripted-process.ts";
 

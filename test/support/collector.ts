@@ -8,6 +8,11 @@ export function secondCollectorBinary(): string {
   return fromEnvironment("OTELCOL_SECOND", " second");
 }
 
+/** Lacks components that a configuration may ask for: the transform processor and the filelog receiver. */
+export function fewerCollectorBinary(): string {
+  return fromEnvironment("OTELCOL_FEWER", " fewer");
+}
+
 function fromEnvironment(name: string, variant: string): string {
   const path = process.env[name];
   if (path) return path;

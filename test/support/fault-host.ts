@@ -31,8 +31,8 @@ const preload = fileURLToPath(new URL("fault-preload.cjs", import.meta.url));
 export type Fault =
   /** As soon as the journal names this step. */
   | { step: Step; signal: NodeJS.Signals }
-  /** After the nth file that it has replaced since a change was begun, counted from 1. */
-  | { write: number; signal: NodeJS.Signals };
+  /** After the nth file that it has replaced since a change was begun, or since it wrote `since`, counted from 1. */
+  | { write: number; since?: string; signal: NodeJS.Signals };
 
 /**
  * Starts a supervisor that gets a signal where {@link setFault} says. The environment is always the same, so

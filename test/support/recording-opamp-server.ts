@@ -78,7 +78,9 @@ export class RecordingOpampServer implements AsyncDisposable {
         capabilities:
           ServerCapability.OffersRemoteConfig |
           ServerCapability.AcceptsEffectiveConfig |
-          ServerCapability.OffersConnectionSettings,
+          ServerCapability.OffersConnectionSettings |
+          ServerCapability.OffersPackages |
+          ServerCapability.AcceptsPackagesStatus,
         customCapabilities,
         closeTimeoutMs: 200,
         clock: systemClock,

@@ -22,8 +22,9 @@ import { restore } from "../../src/supervisor/change/restoration.ts";
 import { Road } from "../../src/supervisor/change/road.ts";
 import { type ConfigurationInputs, Snapshots } from "../../src/supervisor/change/snapshots.ts";
 import { WayBack } from "../../src/supervisor/change/way-back.ts";
-import type { LastResort, Merged, RemoteVerdict, Workshop } from "../../src/supervisor/change/workshop.ts";
-import { Collector, type Launch, type RunningRecord } from "../../src/supervisor/collector/collector.ts";
+import type { LastResort, Merged, Verdict, Workshop } from "../../src/supervisor/change/workshop.ts";
+import { Collector, type RunningRecord } from "../../src/supervisor/collector/collector.ts";
+import type { Launch } from "../../src/supervisor/collector/launch.ts";
 import { Liveness } from "../../src/supervisor/collector/liveness.ts";
 import { RestartPolicy, type RestartSnapshot } from "../../src/supervisor/collector/restart-policy.ts";
 import { ConfigurationError } from "../../src/supervisor/configuration/configuration-error.ts";
@@ -106,10 +107,15 @@ export class SimulatedSupervisor implements LinkListener {
       mayReload: world.options.mayReload,
       merge: (inputs, mark) => this.#merge(inputs, mark),
       lastResorts: async (mark) => this.#lastResorts(mark),
-      validate: (id) => this.#validate(id),
-      install: (id) => disk.linkOver(snapshots.path(id), "effective.yaml"),
-      launch: (mark, configPath = "effective.yaml"): Launch => ({
-        mark,
+      missingProgram: async () => undefined,
+      checkProgram: async () => undefined,
+      programVersion: async () => undefined,
+      installingPackages: () => undefined,
+      keepPackages: async () => undefined,
+      validate: ({ id }) => this.#validate(id),
+      install: ({ id }) => disk.linkOver(snapshots.path(id), "effective.yaml"),
+      launch: async ({ id }, configPath = "effective.yaml"): Promise<Launch> => ({
+        mark: id,
         executable: "otelcol",
         fileIdentity: "",
         args: ["--config", configPath],
@@ -130,7 +136,6 @@ export class SimulatedSupervisor implements LinkListener {
       collector: this.collector,
       book: this.book,
       clock,
-      own: { identifying: {}, nonIdentifying: {} },
       overrides: { identifying: {}, nonIdentifying: {} },
       redactedText: async (id) => (await snapshots.load(id))?.text,
       mask: (text) => text,
@@ -181,7 +186,7 @@ export class SimulatedSupervisor implements LinkListener {
     this.state.set("remoteConfigStatus", this.#status);
     this.road.pause();
     await this.#settleStatus();
-    this.#reporter.start();
+    this.#reporter.start({ identifying: {}, nonIdentifying: {} });
     this.#world.connected(this);
     const record = disk.json<RunningRecord | null>("collector.json", null) ?? undefined;
     const recorded = host.alive.find(({ pid }) => pid === record?.process.pid);
@@ -304,7 +309,7 @@ export class SimulatedSupervisor implements LinkListener {
   }
 
   /** As `Supervisor.#reportRemote` does it. */
-  async #report(configHash: Uint8Array, verdict: RemoteVerdict): Promise<void> {
+  async #report(configHash: Uint8Array, verdict: Verdict): Promise<void> {
     if (this.life.over) return;
     const status = toRemoteConfigStatus({ configHash }, verdict);
     this.#status = status;

@@ -42,6 +42,7 @@ function readInputs(data: Uint8Array | undefined): ConfigurationInputs | undefin
     remote: string | null;
     own_telemetry: string | null;
     local_files: Record<string, string>;
+    packages: string | null;
   };
   const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
   return {
@@ -51,6 +52,7 @@ function readInputs(data: Uint8Array | undefined): ConfigurationInputs | undefin
         ? undefined
         : fromBinary(ConnectionSettingsOffersSchema, bytes(file.own_telemetry)),
     localFiles: file.local_files,
+    packages: file.packages,
   };
 }
 
@@ -62,6 +64,7 @@ export function lastInputsOf(disk: SimulatedDisk): ConfigurationInputs {
     remote: current?.id === null ? keptRemote(disk.files) : undefined,
     ownTelemetry: telemetry && fromBinary(ConnectionSettingsOffersSchema, telemetry),
     localFiles: {},
+    packages: current?.packages ?? null,
   };
   for (const reference of [current, ...wayBack]) {
     if (reference === null || reference.id === null || reference.role === "fallback") continue;

@@ -121,9 +121,9 @@ export class SupervisorHost {
     await this.writeSettings();
   }
 
-  /** Writes supervisor.yaml; `agent` goes over what the host was made with. */
-  async writeSettings(agent: Section = {}): Promise<void> {
-    const { capabilities, agent: given, settings, transport = "ws", configFiles = {} } = this.#options;
+  /** Writes supervisor.yaml; `agent` and `capabilities` go over what the host was made with. */
+  async writeSettings(agent: Section = {}, capabilities: Section = {}): Promise<void> {
+    const { capabilities: able, agent: given, settings, transport = "ws", configFiles = {} } = this.#options;
     const content = {
       server: {
         endpoint: `${transport}://127.0.0.1:${this.ports.opamp}/v1/opamp`,
@@ -133,6 +133,7 @@ export class SupervisorHost {
         accepts_remote_config: true,
         reports_remote_config: true,
         accepts_restart_command: true,
+        ...able,
         ...capabilities,
       },
       storage: { directory: this.stateDir },
@@ -181,6 +182,14 @@ export class SupervisorHost {
     const from = this.server.mark;
     const supervisor = await this.start();
     await this.server.reported("health", ({ healthy }) => healthy, from);
+    return supervisor;
+  }
+
+  /** Ends the supervisor and starts another one; resolves when that works. SIGUSR2 leaves the Collector running. */
+  async restart(signal: NodeJS.Signals = "SIGUSR2"): Promise<LaunchedProcess> {
+    await this.#supervisors.at(-1)?.kill(signal);
+    const supervisor = await this.start();
+    await supervisor.waitFor("started");
     return supervisor;
   }
 

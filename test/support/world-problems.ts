@@ -135,6 +135,12 @@ function outlivedItsProbation({ disk, wasFrozen }: World, { book }: SimulatedSup
 }
 
 function bookOf({ book }: SimulatedSupervisor): BookContent {
-  const { current, onProbation, wayBack, quarantined } = book;
-  return { current, onProbation, wayBack: [...wayBack], quarantined: [...quarantined] };
+  const { current, onProbation, wayBack, quarantined, olderPackages } = book;
+  return {
+    current,
+    onProbation,
+    wayBack: [...wayBack],
+    quarantined: [...quarantined],
+    olderPackages: [...olderPackages],
+  };
 }

@@ -6,7 +6,7 @@ import {
   RemoteConfigStatuses,
 } from "../../src/opamp/messages.ts";
 import { type BookContent, emptyBook, faultHash } from "../../src/supervisor/change/configuration-book.ts";
-import type { RemoteVerdict } from "../../src/supervisor/change/workshop.ts";
+import type { Verdict } from "../../src/supervisor/change/workshop.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { behaviourOf, SimulatedHost, type SimulatedText } from "./simulated-collectors.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
@@ -30,7 +30,7 @@ export interface SimulatedOffer {
 /** A status as the server saw it. */
 export interface SeenStatus {
   hash: string;
-  verdict: RemoteVerdict;
+  verdict: Verdict;
   at: number;
 }
 
@@ -227,7 +227,7 @@ export class World {
     for (const collector of this.host.alive) collector.connectionLost();
   }
 
-  reported(supervisor: SimulatedSupervisor, configHash: Uint8Array, verdict: RemoteVerdict): void {
+  reported(supervisor: SimulatedSupervisor, configHash: Uint8Array, verdict: Verdict): void {
     const hash = fromHash(configHash);
     this.statuses.push({ hash, verdict, at: this.clock.monotonic() });
     if (verdict.t === "applied") this.applied.add(hash);

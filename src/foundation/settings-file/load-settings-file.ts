@@ -4,7 +4,7 @@ import { describeError } from "../errors.ts";
 import { expandReferences } from "./expand.ts";
 import { alreadyReported, type Path, type SettingSchema } from "./field.ts";
 import type { ReferenceSources } from "./references.ts";
-import { findNode, type SettingValue } from "./setting-value.ts";
+import { findNode, isMap, type SettingValue } from "./setting-value.ts";
 import { formatPath, formatProblem, SettingsError, type SettingsProblem } from "./settings-error.ts";
 import { parseYamlTree } from "./yaml-tree.ts";
 
@@ -23,17 +23,19 @@ export interface LoadedSettings<T> {
 export type SettingsSources = Partial<ReferenceSources>;
 
 /**
- * Reads a YAML file, expands its references as the Collector's confmap does, and validates it.
+ * Reads a YAML file, expands its references as the Collector's confmap does, and validates it; with `only`,
+ * whatever else there is in the file counts as not there.
  * @throws SettingsError with every problem there is.
  */
 export function loadSettingsFile<T>(
   path: string,
   schema: SettingSchema<T>,
   { env = process.env, readFile = (name) => readFileSync(name, "utf8") }: SettingsSources = {},
+  only?: readonly string[],
 ): LoadedSettings<T> {
   const tree = parseYamlTree(readWhole(path, readFile));
   if (!tree.ok) throw new SettingsError(path, tree.problems);
-  const expansion = expandReferences(asMap(tree.root), { env, readFile });
+  const expansion = expandReferences(pick(asMap(tree.root), only), { env, readFile });
   const problems = [...expansion.problems];
   const decoded = z.safeParse(schema, expansion.root);
   for (const issue of decoded.error?.issues ?? []) {
@@ -61,6 +63,11 @@ function readWhole(path: string, readFile: ReferenceSources["readFile"]): string
 /** An empty file has no keys, which is for the schema to judge. */
 function asMap(root: SettingValue): SettingValue {
   return root.data === null ? { ...root, data: new Map(), text: undefined } : root;
+}
+
+function pick(root: SettingValue, only: readonly string[] | undefined): SettingValue {
+  if (only === undefined || !isMap(root.data)) return root;
+  return { ...root, data: new Map([...root.data].filter(([key]) => only.includes(key))) };
 }
 
 function locate(root: SettingValue, path: Path, message: string): SettingsProblem {

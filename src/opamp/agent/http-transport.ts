@@ -18,7 +18,7 @@ import {
 import { readBody } from "./http-body.ts";
 import { callerHeaders, requestTimeoutMs, statusFailure } from "./http-request.ts";
 import type { Link, LinkEvents, LinkFailure, Transport } from "./link.ts";
-import type { AgentSessionSettings } from "./settings.ts";
+import { type AgentSessionSettings, presentTls } from "./settings.ts";
 
 const compressAboveBytes = 1024;
 const contentType = "application/x-protobuf";
@@ -60,7 +60,7 @@ class HttpLink implements Link {
     const options = { keepAlive: true, maxSockets: 1, proxyEnv: settings.proxyEnv ?? process.env };
     this.#agent =
       settings.endpoint.protocol === "https:"
-        ? new HttpsAgent({ ...options, ...settings.tls })
+        ? new HttpsAgent({ ...options, ...presentTls(settings) })
         : new HttpAgent(options);
     queueMicrotask(() => {
       if (!this.#abort.signal.aborted) events.onOpen();

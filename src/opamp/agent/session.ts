@@ -55,6 +55,8 @@ export class AgentSession {
   #firstAnswerTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
   #sendScheduled = false;
+  /** Pending for as long as there is nothing to report yet. */
+  #undescribed: Promise<void> | undefined;
   #serverCapabilities = 0n;
   /** Undefined: it never announced any list, as many servers do not. */
   #serverCustomCapabilities: readonly string[] | undefined;
@@ -91,9 +93,18 @@ export class AgentSession {
     return this.#stopped !== undefined;
   }
 
-  /** Begins to connect. Only the first call, and none after `stop`, has an effect. */
-  start(): void {
+  /**
+   * Begins to connect. Only the first call, and none after `stop`, has an effect. The first message waits for
+   * `described`: until then the state has nothing to say. If that rejects the session stays silent.
+   */
+  start(described?: Promise<void>): void {
     if (this.#stopped !== undefined || this.#unsubscribe !== undefined) return;
+    this.#undescribed = described?.then(
+      () => {
+        this.#undescribed = undefined;
+      },
+      () => new Promise<never>(() => undefined),
+    );
     this.#unsubscribe = this.#state.subscribe((change) => this.#stateChanged(change));
     this.#open();
   }
@@ -163,6 +174,12 @@ export class AgentSession {
   }
 
   #opened(connection: Connection): void {
+    if (this.#undescribed !== undefined) {
+      void this.#undescribed.then(() => {
+        if (this.#connection === connection) this.#opened(connection);
+      });
+      return;
+    }
     connection.phase = "awaiting-first-answer";
     this.#firstAnswerTimer = this.#clock.setTimer(requestTimeoutMs, () => {
       const error = new Error(

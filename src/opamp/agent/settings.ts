@@ -22,7 +22,8 @@ export interface AgentSessionSettings {
   endpoint: URL;
   /** Asked for every dial and request, so that tokens can be renewed. Headers the protocol needs win. */
   headers: () => Promise<Record<string, string>> | Record<string, string>;
-  tls?: ClientTls;
+  /** A function is asked for every dial, so that certificates can be renewed; it must not throw. */
+  tls?: ClientTls | (() => ClientTls);
   /** 0 switches heartbeats off on WebSocket; plain HTTP then polls at the default of 30 s (AW11, AH6, D1). */
   heartbeatIntervalMs: number;
   /** Limit of every message in both directions, after inflation and before compression (AW4, AW5, AH8, AH9). */
@@ -31,4 +32,9 @@ export interface AgentSessionSettings {
   pingIntervalMs?: number;
   /** Environment that names proxies (`HTTPS_PROXY`, `NO_PROXY`); default `process.env`. `ws:` never uses one. */
   proxyEnv?: Record<string, string | undefined>;
+}
+
+/** TLS for a dial that begins now. */
+export function presentTls({ tls }: Pick<AgentSessionSettings, "tls">): ClientTls | undefined {
+  return typeof tls === "function" ? tls() : tls;
 }

@@ -7,7 +7,7 @@ import { decodeFrame, encodeFrame } from "../framing.ts";
 import { type AgentToServer, AgentToServerSchema, ServerToAgentSchema } from "../messages.ts";
 import { callerHeaders, requestTimeoutMs, statusFailure } from "./http-request.ts";
 import type { Link, LinkEvents, LinkFailure, Transport } from "./link.ts";
-import type { AgentSessionSettings } from "./settings.ts";
+import { type AgentSessionSettings, presentTls } from "./settings.ts";
 
 const defaultPingIntervalMs = 30_000;
 const compressAboveBytes = 1024;
@@ -93,14 +93,14 @@ class WebSocketLink implements Link {
   }
 
   async #dial(): Promise<void> {
-    const { endpoint, tls, maxMessageBytes, proxyEnv = process.env } = this.#settings;
+    const { endpoint, maxMessageBytes, proxyEnv = process.env } = this.#settings;
     const headers = callerHeaders(await this.#settings.headers());
     if (this.#closed) return;
     const url = new URL(endpoint);
     url.hash = "";
     const agent = url.protocol === "wss:" ? { agent: new HttpsAgent({ proxyEnv }) } : {};
     const socket = new WebSocket(url, {
-      ...tls,
+      ...presentTls(this.#settings),
       ...agent,
       headers,
       followRedirects: false,

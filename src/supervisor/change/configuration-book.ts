@@ -12,8 +12,10 @@ const referenceSchema = z.object({
   /** Hexadecimal config_hash of the remote configuration in it, if there is one. */
   remoteHash: z.nullable(z.string()),
   role: z.enum(roles),
-  /** Whether an offer of the server or something on this host brought it here: only the former has a status. */
-  cause: z.enum(["remote", "local"]),
+  /** What brought it here: offers of the server have a status, what changed on this host has none. */
+  cause: z.enum(["remote", "local", "packages", "remote+packages"]),
+  /** The package set that it runs with; null where nothing of the server's packages is in use. */
+  packages: z._default(z.nullable(z.string()), null),
   /** Of one on the way back: the next change came before its probation was over. */
   untried: z.optional(z.boolean()),
 });
@@ -22,7 +24,7 @@ const referenceSchema = z.object({
 export type Reference = z.infer<typeof referenceSchema>;
 
 const quarantinedSchema = z.object({
-  /** A remote config_hash, or the content hash of a merge that no remote offer caused. */
+  /** See {@link faultHash}. */
   hash: z.string(),
   reason: z.string(),
   /** Milliseconds since the Unix epoch. */
@@ -35,15 +37,42 @@ export const bookSchema = z.object({
   onProbation: z.boolean(),
   wayBack: z.array(referenceSchema),
   quarantined: z.array(quarantinedSchema),
+  /** Package sets that ran before the present one, newest first; null is `agent.executable` and no addons. */
+  olderPackages: z._default(z.array(z.nullable(z.string())), []),
 });
 export type BookContent = z.infer<typeof bookSchema>;
 
-export const emptyBook: BookContent = { current: null, onProbation: false, wayBack: [], quarantined: [] };
+export const emptyBook: BookContent = {
+  current: null,
+  onProbation: false,
+  wayBack: [],
+  quarantined: [],
+  olderPackages: [],
+};
 
-/** The hash that is quarantined when this configuration turns out bad. */
-export function faultHash({ cause, remoteHash, contentHash }: Reference): string {
-  return cause === "remote" && remoteHash !== null ? remoteHash : contentHash;
+/**
+ * What is quarantined when this turns out bad: the remote config_hash, the content hash of a merge that no
+ * offer caused, or the packages; both together where both came in one message, for either may be innocent.
+ */
+export function faultHash({
+  cause,
+  remoteHash,
+  contentHash,
+  packages,
+}: Pick<Reference, "cause" | "remoteHash" | "contentHash" | "packages">): string {
+  switch (cause) {
+    case "remote":
+      return remoteHash ?? contentHash;
+    case "local":
+      return contentHash;
+    case "packages":
+      return packagesFaultHash(packages);
+    case "remote+packages":
+      return `${remoteHash ?? contentHash}+${packagesFaultHash(packages)}`;
+  }
 }
+
+const packagesFaultHash = (packages: string | null) => `packages:${packages ?? "none"}`;
 
 /** As it is put on the way back. */
 function leave(reference: Reference, onProbation: boolean): Reference {
@@ -62,10 +91,12 @@ export class ConfigurationBook {
   #content: BookContent;
   #saved: BookContent;
   readonly #save: (content: BookContent) => Promise<boolean>;
+  readonly #keptPackages: number;
 
-  /** `save` must not reject: it is to log a failure, to try again, and to say whether it worked at once. */
-  constructor(content: BookContent, save: (content: BookContent) => Promise<boolean>) {
+  /** `keptPackages` is how many older package sets stay. `save` must not reject: it is to log a failure, to try again, and to say whether it worked at once. */
+  constructor(content: BookContent, save: (content: BookContent) => Promise<boolean>, keptPackages = 1) {
     this.#content = content;
+    this.#keptPackages = keptPackages;
     this.#saved = content;
     this.#save = save;
   }
@@ -81,6 +112,21 @@ export class ConfigurationBook {
   /** Nearest first: the configuration on probation before this one, then last-known-good. */
   get wayBack(): readonly Reference[] {
     return this.#content.wayBack;
+  }
+
+  /** Package sets to go back to when the present program itself is at fault, newest first. */
+  get olderPackages(): readonly (string | null)[] {
+    return this.#content.olderPackages;
+  }
+
+  /** Package sets that are still needed. */
+  get packageSets(): Set<string> {
+    const sets = [this.#content, this.#saved].flatMap(({ current, wayBack, olderPackages }) => [
+      current?.packages,
+      ...wayBack.map(({ packages }) => packages),
+      ...olderPackages,
+    ]);
+    return new Set(sets.flatMap((set) => set ?? []));
   }
 
   get quarantined(): readonly Quarantined[] {
@@ -121,7 +167,15 @@ export class ConfigurationBook {
       onProbation: reference.id !== null,
       wayBack: before.slice(0, 2),
       quarantined: this.#content.quarantined.filter((entry) => entry.hash !== faultHash(reference)),
+      olderPackages: this.#olderThan(reference.packages),
     });
+  }
+
+  /** What is to be kept of older packages once `packages` runs. */
+  #olderThan(packages: string | null): (string | null)[] {
+    const { current, olderPackages } = this.#content;
+    const before = current === null ? olderPackages : [current.packages, ...olderPackages];
+    return [...new Set(before)].filter((set) => set !== packages).slice(0, this.#keptPackages);
   }
 
   /** Same content under a new remote hash: nothing was switched. */
@@ -154,6 +208,19 @@ export class ConfigurationBook {
       onProbation,
       wayBack: index < 0 ? wayBack : wayBack.slice(index + 1),
       quarantined: this.#quarantinedBut(reference),
+      olderPackages: this.#content.olderPackages.filter((set) => set !== reference.packages),
+    });
+  }
+
+  /** Nothing starts with the program of the present packages: `reference` is the same with older ones. */
+  async goneBackToPackages(reference: Reference): Promise<void> {
+    await this.#write({
+      ...this.#content,
+      current: { ...reference, role: "last-known-good" },
+      onProbation: false,
+      wayBack: [],
+      quarantined: this.#quarantinedBut(reference),
+      olderPackages: this.#content.olderPackages.filter((set) => set !== reference.packages),
     });
   }
 
@@ -182,8 +249,16 @@ export class ConfigurationBook {
     await this.#write({ ...this.#content, quarantined: [...others, entry].slice(-maxQuarantined) });
   }
 
-  #quarantinedBut({ contentHash, remoteHash }: Reference): Quarantined[] {
-    return this.#content.quarantined.filter(({ hash }) => hash !== contentHash && hash !== remoteHash);
+  #quarantinedBut(reference: Reference): Quarantined[] {
+    const { contentHash, remoteHash } = reference;
+    const cleared = new Set([contentHash, remoteHash, faultHash(reference)]);
+    return this.#content.quarantined.filter(({ hash }) => !cleared.has(hash));
+  }
+
+  /** An operator lets these be tried again. */
+  async clearQuarantine(hashes: ReadonlySet<string>): Promise<void> {
+    const quarantined = this.#content.quarantined.filter(({ hash }) => !hashes.has(hash));
+    await this.#write({ ...this.#content, quarantined });
   }
 
   async #write(content: BookContent): Promise<void> {

@@ -3,15 +3,21 @@ import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import { becauseOf } from "../collector/agent-log-excerpt.ts";
 import { describeExit } from "../collector/process.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
-import type { Reference } from "./configuration-book.ts";
+import { faultHash, type Reference } from "./configuration-book.ts";
 import { findBrokenComponent, type Proof, type ProofWatch, watchForProof } from "./proof.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
 import { tidySnapshots } from "./tidy-snapshots.ts";
 import type { WayBack } from "./way-back.ts";
-import type { Workshop } from "./workshop.ts";
+import type { Runnable, Verdict, Workshop } from "./workshop.ts";
 
-/** Why the configuration changes. Only an offer of the server has a RemoteConfigStatus. */
-export type Trigger = { t: "remote"; offer: AgentRemoteConfig } | { t: "local"; what: string };
+/**
+ * Why what runs is to change. Only offers of the server have a status: RemoteConfigStatus, PackageStatuses, or
+ * both where they came in one message and are taken or refused together.
+ */
+export type Trigger =
+  | { t: "remote"; offer: AgentRemoteConfig; withPackages: boolean }
+  | { t: "packages" }
+  | { t: "local"; what: string };
 
 interface ConfigurationChangeDeps {
   workshop: Workshop;
@@ -25,7 +31,7 @@ interface ConfigurationChangeDeps {
 /** The extension's own back-off, at its longest. */
 const redialMs = 90_000;
 
-/** A new merged configuration on the road. */
+/** A new merged configuration on the road, or the same one with other packages. */
 export class ConfigurationChange implements Change {
   readonly record: ChangeRecord;
   readonly #trigger: Trigger;
@@ -57,14 +63,19 @@ export class ConfigurationChange implements Change {
     this.#contentHash = stagedContentHash;
     this.#resumed = stagedContentHash !== "";
     this.record = {
-      kind: "configuration",
+      kind: this.#bringsPackages ? "packages" : "configuration",
       id,
-      detail: { trigger: trigger.t, ...(trigger.t === "local" && { what: trigger.what }) },
+      detail: {
+        trigger: trigger.t,
+        ...(trigger.t === "local" && { what: trigger.what }),
+        ...(trigger.t === "remote" && trigger.withPackages && { withPackages: true }),
+      },
     };
   }
 
   async stage(): Promise<Failure | undefined> {
     const { id } = this.record;
+    if (this.#bringsPackages) this.#workshop.installingPackages(this.#inputs.packages);
     await this.#report({ t: "applying" });
     const merged = await this.#workshop.merge(this.#inputs, id);
     this.#contentHash = merged.contentHash;
@@ -76,10 +87,16 @@ export class ConfigurationChange implements Change {
 
   async check(signal: AbortSignal): Promise<Failure | "unchanged" | undefined> {
     const { book, collector } = this.#workshop;
+    const { packages } = this.#inputs;
     if (this.#violations.length > 0) {
       return { fault: "own", reason: `refused by agent.restrictions: ${this.#violations.join("; ")}` };
     }
-    const same = book.current?.contentHash === this.#contentHash && book.current.id !== null;
+    const missing = await this.#workshop.missingProgram(packages);
+    if (missing !== undefined) return { fault: "host", reason: missing };
+    const same =
+      book.current?.contentHash === this.#contentHash &&
+      book.current.id !== null &&
+      book.current.packages === packages;
     if (this.#trigger.t === "local") {
       // It was sent back, or left by an earlier supervisor, and the order came meanwhile.
       if (book.current?.id === null) return { fault: "host", reason: "the order is to run no Collector" };
@@ -91,20 +108,31 @@ export class ConfigurationChange implements Change {
     const { link } = collector;
     const broken = link?.health && findBrokenComponent(link.health);
     if (same && collector.state.t === "running" && broken === undefined) return "unchanged";
-    const validation = await this.#workshop.validate(this.record.id, signal);
+    if (this.#bringsPackages) {
+      const failure = await this.#workshop.checkProgram(packages);
+      if (failure !== undefined) return failure;
+    }
+    const validation = await this.#workshop.validate(this.#runnable, signal);
     switch (validation.verdict) {
       case "valid":
         return undefined;
       case "invalid":
-        return { fault: "own", reason: `the Collector refuses it: ${validation.reason}` };
+        return { fault: "own", reason: `${await this.#refuser()} refuses it: ${validation.reason}` };
       case "undecided":
         return { fault: "host", reason: validation.reason };
     }
   }
 
+  /** A new program that refuses the configuration of the old one is the point of its refusal. */
+  async #refuser(): Promise<string> {
+    if (!this.#bringsPackages) return "the Collector";
+    const version = await this.#workshop.programVersion(this.#inputs.packages);
+    return version === undefined ? "the Collector" : `Collector version ${version}`;
+  }
+
   async switchOver(): Promise<Failure | undefined> {
     const { collector, clock, mayReload } = this.#workshop;
-    const launch = this.#workshop.launch(this.record.id);
+    const launch = await this.#workshop.launch(this.#runnable);
     this.#release = collector.claim();
     this.#watch = watchForProof(collector, {
       mark: launch.mark,
@@ -120,7 +148,7 @@ export class ConfigurationChange implements Change {
       const failure = await this.stage();
       if (failure !== undefined) return failure;
     }
-    await this.#workshop.install(this.record.id);
+    await this.#workshop.install(this.#runnable);
     try {
       await collector.run(launch, mayReload);
       return undefined;
@@ -157,7 +185,9 @@ export class ConfigurationChange implements Change {
     const { book, collector } = this.#workshop;
     // On a host that never ran anything, or lost what it ran, there is nothing to leave alone.
     const nothingRuns = book.current?.id !== null && collector.state.t === "stopped";
-    if (nothingRuns) await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
+    const { packages } = book.current ?? this.#inputs;
+    if (nothingRuns && (await this.#workshop.missingProgram(packages)) === undefined)
+      await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
     await tidySnapshots(this.#workshop);
   }
 
@@ -188,7 +218,7 @@ export class ConfigurationChange implements Change {
     const { id } = current;
     if (id !== null) await this.#saved(() => snapshots.saveInputs(id, this.#inputs));
     // Something on this host is no reason to think otherwise of an offer that is still on probation.
-    if (this.#trigger.t === "remote") await book.relabel({ ...this.#reference(), id });
+    if (this.#trigger.t !== "local") await book.relabel({ ...this.#reference(), id });
   }
 
   /**
@@ -214,13 +244,13 @@ export class ConfigurationChange implements Change {
     const reason = this.#workshop.mask(failure.reason);
     this.#log("config_update_failed", "configuration refused", { error: reason, fault: failure.fault });
     if (failure.fault === "own") {
-      await book.quarantine({ hash: this.#remoteHash() ?? this.#contentHash, reason, at: clock.now() });
+      await book.quarantine({ hash: faultHash(this.#reference()), reason, at: clock.now() });
     }
     await this.#report({ t: "failed", reason });
-    this.#settled(failure);
+    this.#settled({ ...failure, reason });
   }
 
-  async #report(verdict: Parameters<Workshop["reportRemote"]>[1]): Promise<void> {
+  async #report(verdict: Verdict): Promise<void> {
     if (this.#trigger.t === "remote") await this.#workshop.reportRemote(this.#trigger.offer, verdict);
   }
 
@@ -238,9 +268,24 @@ export class ConfigurationChange implements Change {
   }
 
   #reference(): Reference {
-    const remoteHash = this.#inputs.remote === undefined ? null : hex(this.#inputs.remote.configHash);
+    const { remote, packages } = this.#inputs;
+    const remoteHash = remote === undefined ? null : hex(remote.configHash);
     const { id } = this.record;
-    return { id, contentHash: this.#contentHash, remoteHash, role: this.#role(), cause: this.#trigger.t };
+    const contentHash = this.#contentHash;
+    return { id, contentHash, remoteHash, role: this.#role(), cause: this.#cause(), packages };
+  }
+
+  #cause(): Reference["cause"] {
+    const trigger = this.#trigger;
+    return trigger.t === "remote" && trigger.withPackages ? "remote+packages" : trigger.t;
+  }
+
+  get #bringsPackages(): boolean {
+    return this.#trigger.t === "packages" || (this.#trigger.t === "remote" && this.#trigger.withPackages);
+  }
+
+  get #runnable(): Runnable {
+    return { id: this.record.id, packages: this.#inputs.packages };
   }
 
   /** Of the offer that this change carries, if it carries one. */
@@ -264,7 +309,7 @@ export class ConfigurationChange implements Change {
     const level = event === "config_updated" ? "info" : "error";
     const config_hash = this.#remoteHash() ?? this.#contentHash;
     const duration_ms = Math.round(clock.monotonic() - this.#startedAt);
-    const what = this.#trigger.t === "local" ? { trigger: this.#trigger.what } : { trigger: "remote" };
+    const what = { trigger: this.#trigger.t === "local" ? this.#trigger.what : this.#cause() };
     logger[level]({ event, config_hash, duration_ms, ...what, ...fields }, message);
   }
 

@@ -9,7 +9,7 @@ import {
 import { readSource } from "../configuration/sources.ts";
 import { YamlProblem } from "../configuration/yaml-reader.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
-import { ConfigurationChange } from "./configuration-change.ts";
+import { ConfigurationChange, type Trigger } from "./configuration-change.ts";
 import type { Road } from "./road.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
 import { StopChange } from "./stop-change.ts";
@@ -26,6 +26,8 @@ interface IntakeDeps {
   newMark: NewMark;
   /** Reads the local files as they are now. */
   readLocalFiles(): Promise<Readonly<Record<string, string>>>;
+  /** Told how a change that brought packages ended; no failure means that it was kept. */
+  packagesSettled?: (packages: string | null, failure: Failure | undefined) => void;
   random?: () => number;
 }
 
@@ -35,7 +37,7 @@ export class ConfigurationIntake {
   #accepted: ConfigurationInputs;
   /** Hash of the remote configuration that waits or is under way. */
   #pending: string | undefined;
-  #retry: Timer | undefined;
+  #retry: { timer: Timer; offer: AgentRemoteConfig } | undefined;
   #localRetry: Timer | undefined;
   readonly #retryBackoff: Backoff;
   readonly #localBackoff: Backoff;
@@ -72,7 +74,7 @@ export class ConfigurationIntake {
     const log = { event: "config_received", config_hash: hash, config_size_bytes: sizeOf(offer) };
     workshop.logger.info(log, "the server offers a configuration");
     if (this.#pending === hash) return;
-    this.#retry?.cancel();
+    this.#retry?.timer.cancel();
     if (book.quarantineOf(hash) !== undefined) {
       // Latest wins: an older offer that still waits is not what the server wants any more.
       road.withdraw("remote");
@@ -97,6 +99,11 @@ export class ConfigurationIntake {
   /** Whether an offer of the server waits or is under way. */
   get isPending(): boolean {
     return this.#pending !== undefined;
+  }
+
+  /** Whether this is the configuration that runs. */
+  runs({ configHash }: AgentRemoteConfig): boolean {
+    return this.#deps.workshop.book.current?.remoteHash === hex(configHash);
   }
 
   /** Something on this host changed: a local file, the instance UID, what the binary can do. */
@@ -134,6 +141,46 @@ export class ConfigurationIntake {
     });
   }
 
+  /**
+   * The packages of an offer are on this host: makes them what runs, in one change with the configuration that came
+   * in the same message.
+   */
+  offerPackages(packages: string | null, remote?: AgentRemoteConfig): void {
+    if (remote !== undefined) {
+      // Latest wins: what waits is older than what came with the packages.
+      this.#deps.road.withdraw("remote");
+      this.#pending = hex(remote.configHash);
+    }
+    this.#deps.road.offer("packages", async () => {
+      const { current } = this.#deps.workshop.book;
+      const trigger: Trigger =
+        remote === undefined ? { t: "packages" } : { t: "remote", offer: remote, withPackages: true };
+      if (remote === undefined && current?.id === null) {
+        const reason = "the order is to run no Collector: it is installed with the next configuration";
+        this.#deps.packagesSettled?.(packages, { fault: "host", reason });
+        return undefined;
+      }
+      const inputs = { ...(await this.#known()), packages };
+      return this.#change(trigger, remote === undefined ? inputs : { ...inputs, remote });
+    });
+  }
+
+  /** Tries again at once what this host could not do before: it has changed. */
+  retryNow(): void {
+    const retry = this.#retry;
+    if (retry === undefined) return;
+    retry.timer.cancel();
+    this.#retry = undefined;
+    void this.offerRemote(retry.offer);
+  }
+
+  /** What an offer is judged with: what is known to work here, and not an edit that is yet to be tried. */
+  async #known(): Promise<ConfigurationInputs> {
+    const isKnown = Object.keys(this.#accepted.localFiles).length > 0;
+    const localFiles = isKnown ? this.#accepted.localFiles : await this.#readLocalFiles();
+    return { ...this.#accepted, localFiles };
+  }
+
   /** Builds a change again that an earlier process left in the journal. */
   async rebuild(record: ChangeRecord): Promise<Change | undefined> {
     const snapshot = await this.#deps.workshop.snapshots.load(record.id);
@@ -149,8 +196,10 @@ export class ConfigurationIntake {
     const staged = { id: record.id, contentHash: typeof contentHash === "string" ? contentHash : "" };
     if (trigger === "remote" && inputs.remote !== undefined) {
       this.#pending = hex(inputs.remote.configHash);
-      return this.#change({ t: "remote", offer: inputs.remote }, inputs, { staged });
+      const withPackages = record.detail.withPackages === true;
+      return this.#change({ t: "remote", offer: inputs.remote, withPackages }, inputs, { staged });
     }
+    if (trigger === "packages") return this.#change({ t: "packages" }, inputs, { staged });
     return this.#change({ t: "local", what: String(what) }, inputs, { staged });
   }
 
@@ -167,17 +216,19 @@ export class ConfigurationIntake {
     this.#notPending(offer);
     if (failure === undefined) {
       this.#retryBackoff.reset();
-      this.#retry?.cancel();
+      this.#retry?.timer.cancel();
+      this.#retry = undefined;
     }
     // The first one that this host ever had: its own files are the next best thing.
     else if (this.#deps.workshop.book.current === null) this.changeLocal("start");
     // A newer offer that waits is what is wanted; this one is not to come back over it.
     if (failure?.fault !== "host" || this.#pending !== undefined) return;
-    this.#retry?.cancel();
-    this.#retry = this.#deps.workshop.clock.setTimer(
+    this.#retry?.timer.cancel();
+    const timer = this.#deps.workshop.clock.setTimer(
       this.#retryBackoff.next(),
       () => void this.offerRemote(offer),
     );
+    this.#retry = { timer, offer };
   }
 
   /** The same for what something on this host asked for: `again` asks once more. */
@@ -189,7 +240,7 @@ export class ConfigurationIntake {
   }
 
   stop(): void {
-    this.#retry?.cancel();
+    this.#retry?.timer.cancel();
     this.#localRetry?.cancel();
   }
 
@@ -243,17 +294,14 @@ export class ConfigurationIntake {
         this.#settled(offer, failure),
       );
     }
-    // An offer is judged with what is known to work on this host, not with an edit that is yet to be tried.
-    const { localFiles: accepted } = this.#accepted;
     // What it ran with is part of one that is only down at this moment.
     const isCurrent = this.#deps.workshop.book.current?.remoteHash === hex(offer.configHash);
-    const isKnown = isCurrent || Object.keys(accepted).length > 0;
-    const localFiles = isKnown ? accepted : await this.#readLocalFiles();
-    return this.#change({ t: "remote", offer }, { ...this.#accepted, remote: offer, localFiles });
+    const inputs = isCurrent ? this.#accepted : await this.#known();
+    return this.#change({ t: "remote", offer, withPackages: false }, { ...inputs, remote: offer });
   }
 
   #change(
-    trigger: ConstructorParameters<typeof ConfigurationChange>[1],
+    trigger: Trigger,
     inputs: ConfigurationInputs,
     { staged, again }: { staged?: { id: string; contentHash: string }; again?: () => void } = {},
   ): Change {
@@ -263,8 +311,13 @@ export class ConfigurationIntake {
       wayBack,
       ...(staged && { stagedContentHash: staged.contentHash }),
       settled: (failure) => {
-        if (trigger.t === "remote") this.#settled(trigger.offer, failure);
-        else this.#settledLocal(again ?? (() => this.changeLocal(trigger.what)), failure);
+        const bringsPackages = trigger.t === "packages" || (trigger.t === "remote" && trigger.withPackages);
+        // Together they are tried again together, by whoever offered the packages.
+        if (trigger.t === "remote" && bringsPackages) this.#notPending(trigger.offer);
+        else if (trigger.t === "remote") this.#settled(trigger.offer, failure);
+        else if (trigger.t === "local")
+          this.#settledLocal(again ?? (() => this.changeLocal(trigger.what)), failure);
+        if (bringsPackages) this.#deps.packagesSettled?.(inputs.packages, failure);
       },
     });
   }

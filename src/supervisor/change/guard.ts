@@ -3,7 +3,8 @@ import type { Timer } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { ComponentHealth } from "../../opamp/messages.ts";
 import { becauseOf } from "../collector/agent-log-excerpt.ts";
-import type { CollectorEvent, Launch } from "../collector/collector.ts";
+import type { CollectorEvent } from "../collector/collector-state.ts";
+import type { Launch } from "../collector/launch.ts";
 import { describeExit } from "../collector/process.ts";
 import type { RestartPolicy } from "../collector/restart-policy.ts";
 import { faultHash, type Reference } from "./configuration-book.ts";
@@ -161,8 +162,9 @@ export class Guard {
     road.urgent(async () => {
       const { current } = book;
       if (!isOther() || current === null || current.id === null) return;
-      await workshop.install(current.id);
-      await collector.run(workshop.launch(current.id), workshop.mayReload);
+      const what = { ...current, id: current.id };
+      await workshop.install(what);
+      await collector.run(await workshop.launch(what), workshop.mayReload);
     });
   }
 
@@ -306,7 +308,8 @@ export class Guard {
       await wayBack.go(reason, { orElse: "bootstrap" });
       return;
     }
-    const reported = failed.cause === "remote" ? failed.remoteHash : null;
+    const isOffer = failed.cause === "remote" || failed.cause === "remote+packages";
+    const reported = isOffer ? failed.remoteHash : null;
     const elsewhere = book.wayBack.length > 0;
     // The first configuration of a host that ran an empty Collector before, and is not to be worse off now.
     const isFirst = !elsewhere && book.onProbation;

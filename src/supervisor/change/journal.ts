@@ -13,7 +13,7 @@ export type JournalEntry = ChangeRecord & {
 };
 
 export const journalEntrySchema = z.object({
-  kind: z.literal("configuration"),
+  kind: z.enum(["configuration", "packages"]),
   id: z.string(),
   detail: z.record(z.string(), z.unknown()),
   step: z.enum(["staging", "checking", "switching", "proving", "keeping", "reverting"]),

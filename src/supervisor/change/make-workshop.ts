@@ -3,7 +3,8 @@ import type { Clock } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { CollectorBinary } from "../collector/binary.ts";
-import type { Collector, Launch } from "../collector/collector.ts";
+import type { Collector } from "../collector/collector.ts";
+import type { Launch } from "../collector/launch.ts";
 import type { RunAs } from "../collector/run-as.ts";
 import { validateConfiguration } from "../collector/validate.ts";
 import { type Composition, compose } from "../configuration/compose.ts";
@@ -13,7 +14,9 @@ import { collectSecrets, SecretMasker } from "../configuration/secrets.ts";
 import { readSmallFile } from "../configuration/small-file.ts";
 import { readSource } from "../configuration/sources.ts";
 import type { Tree } from "../configuration/tree.ts";
+import type { Program, Programs } from "../packages/programs.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
+import type { Failure } from "./change.ts";
 import type { ConfigurationBook } from "./configuration-book.ts";
 import type { ConfigurationInputs, Snapshots } from "./snapshots.ts";
 import type { LastResort, Merged, Validation, Workshop } from "./workshop.ts";
@@ -27,6 +30,9 @@ const quietText = "service: { telemetry: { metrics: { level: none } } }";
 
 const noPipelinesGate = "service.AllowNoPipelines";
 
+/** By this variable a configuration names a file of an addon: `${env:OPAMP_PACKAGES}/NAME`. */
+const packagesVariable = "OPAMP_PACKAGES";
+
 /** Bound of `<binary> validate`, as in the reference. */
 const validateTimeoutMs = 10_000;
 
@@ -38,17 +44,21 @@ interface WorkshopDeps {
   collector: Collector;
   book: ConfigurationBook;
   snapshots: Snapshots;
-  binary: CollectorBinary;
+  programs: Programs;
   runAs: RunAs | undefined;
   /** Where the Collector reads its configuration. */
   configPath: string;
+  /** Where it finds the packages, as `OPAMP_PACKAGES`; undefined where none are accepted. */
+  packagesPath: string | undefined;
   /** Of the link as it is now; the mark differs with every configuration. */
   extension(): Omit<ExtensionSettings, "mark">;
   /** Attributes for the resource of the Collector's own telemetry. */
-  attributes(): Readonly<Record<string, string>>;
+  attributes(binary: CollectorBinary | undefined): Readonly<Record<string, string>>;
   install: Workshop["install"];
   saveKept: Workshop["saveKept"];
   reportRemote: Workshop["reportRemote"];
+  keepPackages: Workshop["keepPackages"];
+  installingPackages: Workshop["installingPackages"];
   provesLater: Workshop["provesLater"];
   labelChanged: Workshop["labelChanged"];
   runningChanged: Workshop["runningChanged"];
@@ -56,18 +66,25 @@ interface WorkshopDeps {
 
 /** The workshop of a real host: the settings, the Collector's binary and the state directory. */
 export function makeWorkshop(deps: WorkshopDeps): Workshop {
-  const { settings, binary, clock, logger } = deps;
+  const { settings, programs, clock, logger } = deps;
   const { agent } = settings;
-  const hasGate = binary.identified && binary.supportsNoPipelines;
-  const featureGates = hasGate ? [noPipelinesGate] : [];
   const env = collectorEnvironment(settings);
+  const withPackages = (path: string | undefined) =>
+    path === undefined || deps.packagesPath === undefined ? env : { ...env, [packagesVariable]: path };
+  const programOf = async (packages: string | null): Promise<Program> => {
+    const program = await programs.find(packages);
+    if ("missing" in program) throw new Error(program.missing);
+    return program;
+  };
   const masks = new Masks([...deps.secrets, deps.extension().token], env);
 
-  const composeWith = (
+  const composeWith = async (
     inputs: ConfigurationInputs,
     mark: string,
     configFiles = agent.configFiles,
-  ): Composition => {
+  ): Promise<Composition> => {
+    const program = await programs.find(inputs.packages);
+    const binary = "missing" in program ? undefined : program.binary;
     const bare = isEmpty(inputs);
     return compose({
       configFiles: bare ? [quietName, ...configFiles] : configFiles,
@@ -75,9 +92,9 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
       acceptsRemoteConfig: settings.capabilities.acceptsRemoteConfig,
       remote: inputs.remote?.config,
       ownTelemetry: inputs.ownTelemetry,
-      attributes: deps.attributes(),
+      attributes: deps.attributes(binary),
       extension: { ...deps.extension(), mark },
-      noPipelines: hasGate ? "gate" : "nop-pipeline",
+      noPipelines: binary !== undefined && hasGate(binary) ? "gate" : "nop-pipeline",
       maxRemoteConfigBytes: agent.restrictions.maxRemoteConfigBytes,
     });
   };
@@ -93,13 +110,15 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
     install: deps.install,
     saveKept: deps.saveKept,
     reportRemote: deps.reportRemote,
+    keepPackages: deps.keepPackages,
+    installingPackages: deps.installingPackages,
     provesLater: deps.provesLater,
     labelChanged: deps.labelChanged,
     runningChanged: deps.runningChanged,
     mask: (text) => masks.mask(text),
 
     async merge(inputs, mark): Promise<Merged> {
-      const composition = composeWith(inputs, mark);
+      const composition = await composeWith(inputs, mark);
       for (const { file, problem } of composition.warnings) {
         logger.warn(
           { event: "config_file_skipped", file, problem },
@@ -111,51 +130,81 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
       return { text: composition.text, contentHash: composition.contentHash, violations };
     },
 
-    async lastResorts(mark): Promise<LastResort[]> {
-      const nothing: ConfigurationInputs = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
+    async lastResorts(mark, packages): Promise<LastResort[]> {
+      const nothing = { remote: undefined, ownTelemetry: undefined, localFiles: {}, packages };
       const resorts: LastResort[] = [];
       for (const path of agent.startupFallbackConfigs) {
         try {
           const text = await readFile(path, "utf8");
           readSource(text);
-          const merged = toMerged(composeWith({ ...nothing, localFiles: { [path]: text } }, mark, [path]));
+          const merged = toMerged(
+            await composeWith({ ...nothing, localFiles: { [path]: text } }, mark, [path]),
+          );
           resorts.push({ role: "fallback", name: path, merged });
         } catch (error) {
           const fields = { event: "fallback_unusable", file: path, error: describeError(error) };
           logger.error(fields, "a startup fallback configuration cannot be used");
         }
       }
-      resorts.push({ role: "bootstrap", name: "(empty)", merged: toMerged(composeWith(nothing, mark)) });
+      resorts.push({
+        role: "bootstrap",
+        name: "(empty)",
+        merged: toMerged(await composeWith(nothing, mark)),
+      });
       return resorts;
     },
 
-    async validate(id, signal): Promise<Validation> {
-      if (agent.validateConfig === false) return { verdict: "valid" };
-      void signal;
+    async missingProgram(packages): Promise<string | undefined> {
+      const program = await programs.find(packages);
+      return "missing" in program ? program.missing : undefined;
+    },
+
+    async programVersion(packages): Promise<string | undefined> {
+      const program = await programs.find(packages);
+      return "binary" in program && program.binary.identified ? program.binary.version : undefined;
+    },
+
+    async checkProgram(packages): Promise<Failure | undefined> {
+      const { source, binary } = await programOf(packages);
+      if (source === "local" || binary.identified) return undefined;
+      const fault = binary.problem === "unresponsive" ? "host" : "own";
+      return { fault, reason: `the package cannot be the Collector: ${binary.reason}` };
+    },
+
+    async validate({ id, packages }, signal): Promise<Validation> {
+      const { executable, binary, packagesPath } = await programOf(packages);
+      // What a package brings is run for the first time here: never without the check.
+      if (agent.validateConfig === false && packages === null) return { verdict: "valid" };
       return validateConfiguration({
-        executable: agent.executable,
+        executable,
         configPath: deps.snapshots.path(id),
         args: agent.args,
-        featureGates,
-        env,
+        featureGates: gatesOf(binary),
+        env: withPackages(packagesPath ?? deps.packagesPath),
         timeoutMs: validateTimeoutMs,
         runAs: deps.runAs,
         clock,
+        signal,
       });
     },
 
-    launch(mark, configPath = deps.configPath): Launch {
-      const gates = featureGates.length === 0 ? [] : ["--feature-gates", featureGates.join(",")];
+    async launch({ id, packages }, configPath = deps.configPath): Promise<Launch> {
+      const { executable, binary } = await programOf(packages);
+      const names = gatesOf(binary);
+      const gates = names.length === 0 ? [] : ["--feature-gates", names.join(",")];
       return {
-        mark,
-        executable: agent.executable,
+        mark: id,
+        executable,
         fileIdentity: binary.fileIdentity ?? "",
         args: ["--config", configPath, ...gates, ...agent.args],
-        env,
+        env: withPackages(deps.packagesPath),
       };
     },
   };
 }
+
+const hasGate = (binary: CollectorBinary) => binary.identified && binary.supportsNoPipelines;
+const gatesOf = (binary: CollectorBinary) => (hasGate(binary) ? [noPipelinesGate] : []);
 
 function isEmpty({ remote, localFiles, ownTelemetry }: ConfigurationInputs): boolean {
   const sendsMetrics = (ownTelemetry?.ownMetrics?.destinationEndpoint ?? "") !== "";

@@ -42,7 +42,18 @@ export interface ProofWatch {
  */
 export function watchForProof(
   collector: Collector,
-  { mark, clock, onKilled }: { mark: string; clock: Clock; onKilled: () => void },
+  {
+    mark,
+    clock,
+    onKilled,
+    version,
+  }: {
+    mark: string;
+    clock: Clock;
+    onKilled: () => void;
+    /** What the process must say its version is; undefined where that does not matter. */
+    version?: string | undefined;
+  },
 ): ProofWatch {
   let killed = false;
   let switched = false;
@@ -65,7 +76,10 @@ export function watchForProof(
     const broken = link.health && findBrokenComponent(link.health);
     if (broken !== undefined) finish({ t: "broken", reason: broken });
     else if (link.effectiveConfig !== undefined && link.health !== undefined && hasStarted(link.health)) {
-      finish({ t: "proven" });
+      const other = version !== undefined && link.version !== undefined && link.version !== version;
+      if (other)
+        finish({ t: "broken", reason: `the process says it is version ${link.version}, not ${version}` });
+      else finish({ t: "proven" });
     }
   };
   const stopObserving = collector.observe((event) => {

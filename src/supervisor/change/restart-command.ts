@@ -10,19 +10,20 @@ export async function restartCollector(workshop: Workshop): Promise<void> {
     logger.warn({ event: "restart_ignored" }, message);
     return;
   }
-  const { id } = current;
+  const what = { ...current, id: current.id };
   const began = clock.monotonic();
   // What lies there may be a slow starter that was given up waiting for.
-  await workshop.install(id).catch((error: unknown) => {
+  await workshop.install(what).catch((error: unknown) => {
     const fields = { event: "state_not_saved", what: "effective.yaml", error: describeError(error) };
     logger.error(fields, "the configuration that lies there is started");
   });
+  const launch = await workshop.launch(what);
   try {
-    await collector.run(workshop.launch(id), false);
+    await collector.run(launch, false);
   } catch (error) {
     const reason = describeError(error);
     logger.error({ event: "restart_failed", error: reason }, "the Collector cannot be started");
-    collector.relaunchAfter(workshop.launch(id), 1_000, reason);
+    collector.relaunchAfter(launch, 1_000, reason);
     return;
   }
   const duration_ms = Math.round(clock.monotonic() - began);

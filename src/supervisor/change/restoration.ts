@@ -1,7 +1,8 @@
 import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
-import { programHash, type RunningRecord } from "../collector/collector.ts";
+import type { RunningRecord } from "../collector/collector.ts";
+import { programHash } from "../collector/launch.ts";
 import type { CollectorProcess } from "../collector/process.ts";
 import type { ConfigurationIntake } from "./configuration-intake.ts";
 import type { Guard } from "./guard.ts";
@@ -28,17 +29,18 @@ interface RestorationDeps {
 
 /**
  * Brings the host to where it should be after a start: adopts, finishes, reverts, starts. The road must be
- * paused; it is opened when all that comes first is in front.
+ * paused; it is opened when all that comes first is in front. Resolves to whether the change that was under way goes
+ * on.
  */
-export async function restore(deps: RestorationDeps): Promise<void> {
+export async function restore(deps: RestorationDeps): Promise<boolean> {
   try {
-    await plan(deps);
+    return await plan(deps);
   } finally {
     deps.road.open();
   }
 }
 
-async function plan(deps: RestorationDeps): Promise<void> {
+async function plan(deps: RestorationDeps): Promise<boolean> {
   const { workshop, road, intake, unfinished } = deps;
   const { logger, collector } = workshop;
   const adopted = await adopt(deps);
@@ -63,7 +65,7 @@ async function plan(deps: RestorationDeps): Promise<void> {
       "going on with the change that was under way",
     );
     if (!touched) await runCurrent(deps, adopted);
-    road.resume(change, unfinished, isLocal ? "local" : "remote");
+    road.resume(change, unfinished, laneOf(unfinished));
     // A change that had only to be kept starts nothing, and the machine may have been off since.
     road.urgent(async () => {
       await startIfStopped(deps);
@@ -71,12 +73,18 @@ async function plan(deps: RestorationDeps): Promise<void> {
       deps.guard.watchCurrent();
       if (touched) await applyLocalChanges(deps);
     });
-    return;
+    return true;
   }
   if (collector.state.t === "stopped") await runCurrent(deps, adopted);
   else if (adopted === "current") await afterAdoption(deps);
   else await runCurrent(deps, adopted);
   await offerWhatAnotherKept(deps);
+  return false;
+}
+
+function laneOf({ kind, detail }: JournalEntry): string {
+  if (kind === "packages") return "packages";
+  return detail.trigger === "local" ? "local" : "remote";
 }
 
 /** The reference may have run in between: the file that it shares with us then names what it applied. */
@@ -104,18 +112,22 @@ async function adopt({
   if (found === undefined) return "none";
   const { process, record } = found;
   const { book, collector, logger } = workshop;
-  const launch = record && workshop.launch(record.mark);
   // One that failed is adopted by nobody, even if it lives.
   const isCurrent = record !== undefined && record.mark === book.current?.id && !book.currentIsQuarantined;
   const isCandidate = record !== undefined && record.mark === unfinished?.id;
+  const packages = isCandidate ? await packagesOf(workshop, record.mark) : book.current?.packages;
+  const launch =
+    record === undefined || !(isCurrent || isCandidate)
+      ? undefined
+      : await workshop.launch({ id: record.mark, packages: packages ?? null }).catch(() => undefined);
   const sameProgram = launch !== undefined && record !== undefined && programHash(launch) === record.program;
-  if (launch === undefined || record === undefined || !sameProgram || !(isCurrent || isCandidate)) {
+  if (launch === undefined || record === undefined || !sameProgram) {
     const reason =
       record === undefined
         ? "unknown"
-        : sameProgram
-          ? "another configuration"
-          : "another binary or arguments";
+        : isCurrent || isCandidate
+          ? "another binary or arguments"
+          : "another configuration";
     logger.warn(
       { event: "collector_replaced", pid: process.pid, reason },
       "ending a Collector that is not the one that should run",
@@ -129,6 +141,10 @@ async function adopt({
     "adopted the Collector that was left running",
   );
   return isCurrent ? "current" : "candidate";
+}
+
+async function packagesOf({ snapshots }: Workshop, id: string): Promise<string | null> {
+  return (await snapshots.load(id))?.inputs.packages ?? null;
 }
 
 async function runCurrent(deps: RestorationDeps, adopted: "current" | "candidate" | "none"): Promise<void> {
@@ -159,8 +175,15 @@ async function start({ workshop, wayBack, guard }: RestorationDeps, id: string):
     return;
   }
   guard.watchCurrent();
+  const what = { ...book.current, id };
+  const missing = await workshop.missingProgram(what.packages);
+  if (missing !== undefined) {
+    logger.error({ event: "program_missing", reason: missing }, "the program that ran is not there any more");
+    await wayBack.go(missing, { orElse: "hold", skipCurrent: true });
+    return;
+  }
   // A full disk must not keep the Collector from what lies there already.
-  const installed = await workshop.install(id).then(
+  const installed = await workshop.install(what).then(
     () => true,
     (error: unknown) => {
       const fields = { event: "state_not_saved", error: describeError(error) };
@@ -168,7 +191,7 @@ async function start({ workshop, wayBack, guard }: RestorationDeps, id: string):
       return false;
     },
   );
-  const launch = workshop.launch(id, installed ? undefined : workshop.snapshots.path(id));
+  const launch = await workshop.launch(what, installed ? undefined : workshop.snapshots.path(id));
   try {
     await collector.run(launch, false);
   } catch (error) {
@@ -197,7 +220,8 @@ async function applyLocalChanges({ workshop, intake }: RestorationDeps): Promise
   const contentHash = await intake
     .presentContentHash()
     .catch((error: unknown) => note(workshop.logger, error));
-  if (contentHash !== undefined && contentHash !== current.contentHash)
+  const samePackages = intake.accepted.packages === current.packages;
+  if ((contentHash !== undefined && contentHash !== current.contentHash) || !samePackages)
     intake.changeLocal("changed while the supervisor was away");
 }
 

@@ -14,6 +14,8 @@ export interface ConfigurationInputs {
   ownTelemetry: ConnectionSettingsOffers | undefined;
   /** Text of each local file by its path in `agent.config_files`. A file that could not be read is absent. */
   localFiles: Readonly<Record<string, string>>;
+  /** The package set that it is for: the program that checks and runs it, and the files that it can name. */
+  packages: string | null;
 }
 
 /** A merged configuration as the Collector gets it, with what it was made from. Never changed once written. */
@@ -31,6 +33,7 @@ const inputsSchema = z.object({
   remote: z.nullable(z.string()),
   own_telemetry: z.nullable(z.string()),
   local_files: z.record(z.string(), z.string()),
+  packages: z._default(z.nullable(z.string()), null),
 });
 
 /** The part of the state directory that snapshots need. Names are relative to it. */
@@ -74,7 +77,7 @@ export class Snapshots {
   async #writeInputs(
     id: string,
     textSha256: string,
-    { remote, ownTelemetry, localFiles }: ConfigurationInputs,
+    { remote, ownTelemetry, localFiles, packages }: ConfigurationInputs,
   ): Promise<void> {
     const file: z.infer<typeof inputsSchema> = {
       text_sha256: textSha256,
@@ -82,6 +85,7 @@ export class Snapshots {
       own_telemetry:
         ownTelemetry === undefined ? null : toBase64(toBinary(ConnectionSettingsOffersSchema, ownTelemetry)),
       local_files: { ...localFiles },
+      packages,
     };
     await this.#directory.write(`${id}.json`, JSON.stringify(file));
   }
@@ -106,6 +110,7 @@ export class Snapshots {
               ? undefined
               : fromBinary(ConnectionSettingsOffersSchema, fromBase64(own_telemetry)),
           localFiles: file.local_files,
+          packages: file.packages,
         },
       };
     } catch (error) {

@@ -51,7 +51,8 @@ export class StopChange implements Change {
   async keep(): Promise<void> {
     const { book } = this.#workshop;
     const remoteHash = Buffer.from(this.#offer.configHash).toString("hex");
-    await book.keep({ id: null, contentHash: "", remoteHash, role: "desired", cause: "remote" });
+    const { packages } = this.#inputs;
+    await book.keep({ id: null, contentHash: "", remoteHash, role: "desired", cause: "remote", packages });
     await this.#workshop.saveKept(this.#inputs);
     await this.#workshop.reportRemote(this.#offer, { t: "applied" });
     this.#settled(undefined);

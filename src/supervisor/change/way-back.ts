@@ -4,7 +4,7 @@ import { AgentRemoteConfigSchema } from "../../opamp/messages.ts";
 import type { Reference } from "./configuration-book.ts";
 import { type Proof, watchForProof } from "./proof.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
-import type { NewMark, Workshop } from "./workshop.ts";
+import type { NewMark, Runnable, Workshop } from "./workshop.ts";
 
 /** Longest wait for a configuration that is known to work, at least: a loaded host may start slowly. */
 const leastTimeoutMs = 30_000;
@@ -13,8 +13,8 @@ const leastTimeoutMs = 30_000;
 const holdMs = 5 * 60_000;
 
 /**
- * Brings back something that runs: the nearest proven configuration, then the older one, then
- * `startup_fallback_configs`, then the empty bootstrap configuration, and at last waits.
+ * Brings back something that runs: the nearest proven configuration, then the older one, then the program that
+ * ran before, then `startup_fallback_configs`, then the empty bootstrap configuration, and at last waits.
  */
 export class WayBack {
   readonly #workshop: Workshop;
@@ -58,6 +58,7 @@ export class WayBack {
         );
         return "reverted";
       }
+      if (await this.#goBackToOlderPackages(reason, candidates)) return "reverted";
       return await this.#makeDo(reason, orElse);
     } finally {
       release();
@@ -76,11 +77,11 @@ export class WayBack {
     const isThere = collector.link?.mark === reference.id;
     if (isThere && state.t === "running" && state.launch.mark === reference.id) {
       // The switch failed before it touched the process, but perhaps not before it touched the file.
-      await this.#saved(() => this.#workshop.install(state.launch.mark));
+      await this.#saved(() => this.#workshop.install({ ...reference, id: state.launch.mark }));
       return true;
     }
     if ((await this.#workshop.snapshots.load(reference.id)) === undefined) return false;
-    const proof = await this.#run(reference.id);
+    const proof = await this.#run({ ...reference, id: reference.id });
     if (proof.t === "proven") return true;
     this.#workshop.logger.error(
       {
@@ -93,15 +94,41 @@ export class WayBack {
     return false;
   }
 
+  /** The program itself may be at fault: the best configuration that is known, with one that ran before it. */
+  async #goBackToOlderPackages(reason: string, tried: readonly Reference[]): Promise<boolean> {
+    const { book, snapshots, logger } = this.#workshop;
+    const known = [...tried, ...(book.current === null ? [] : [book.current])].find(({ id }) => id !== null);
+    const inputs = await this.#inputsOf(known ?? null);
+    if (known === undefined || inputs === undefined) return false;
+    for (const packages of book.olderPackages) {
+      if (tried.some((reference) => reference.packages === packages)) continue;
+      const id = this.#newMark();
+      const older = { ...inputs, packages };
+      const merged = await this.#workshop.merge(older, id).catch(() => undefined);
+      if (merged === undefined) continue;
+      await this.#saved(() => snapshots.save({ id, text: merged.text, inputs: older }));
+      if ((await this.#run({ id, packages })).t !== "proven") continue;
+      const { contentHash } = merged;
+      const reference: Reference = { ...known, id, contentHash, packages, cause: "packages" };
+      await this.#saved(() => book.goneBackToPackages(reference));
+      await this.#restoreKeptFiles(reference, null);
+      const fields = { event: "reverted", packages, reason: firstLine(this.#workshop.mask(reason)) };
+      logger.warn(fields, "went back to the program that ran before");
+      return true;
+    }
+    return false;
+  }
+
   async #makeDo(reason: string, orElse: "bootstrap" | "hold"): Promise<"made-do" | "held"> {
     const { book, collector, snapshots, logger } = this.#workshop;
     const why = firstLine(this.#workshop.mask(reason));
     const mark = this.#newMark();
-    for (const { role, name, merged } of await this.#workshop.lastResorts(mark)) {
+    const packages = this.#trustedPackages();
+    for (const { role, name, merged } of await this.#workshop.lastResorts(mark, packages)) {
       if (role === "bootstrap" && orElse === "hold") continue;
-      const inputs = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
+      const inputs = { ...nothing, packages };
       await this.#saved(() => snapshots.save({ id: mark, text: merged.text, inputs }));
-      const proof = await this.#run(mark);
+      const proof = await this.#run({ id: mark, packages });
       if (proof.t !== "proven") continue;
       const reference = {
         id: mark,
@@ -109,6 +136,7 @@ export class WayBack {
         remoteHash: null,
         role,
         cause: "local" as const,
+        packages,
       };
       await this.#saved(() => book.makeDoWith(reference));
       await this.#acceptWhatWorked();
@@ -118,14 +146,25 @@ export class WayBack {
       );
       return "made-do";
     }
-    const last = book.current?.id ?? mark;
+    const { current } = book;
+    const last: Runnable = current?.id == null ? { id: mark, packages } : { ...current, id: current.id };
     await collector.stop();
     if (book.currentIsQuarantined) await this.#acceptWhatWorked();
-    if (book.current?.id != null) await this.#saved(() => this.#workshop.install(last));
+    if (current?.id != null) await this.#saved(() => this.#workshop.install(last));
     logger.error({ event: "held", reason: why, retry_in_ms: holdMs }, "nothing starts; trying again later");
     // The guard tries the whole way again before; this is only in case that it cannot.
-    collector.hold(this.#workshop.launch(last), 2 * holdMs, why);
+    const launch = await this.#workshop.launch(last).catch(() => undefined);
+    if (launch !== undefined) collector.hold(launch, 2 * holdMs, why);
     return "held";
+  }
+
+  /** Those that are least likely to be why nothing starts. */
+  #trustedPackages(): string | null {
+    const { book } = this.#workshop;
+    if (book.current !== null && !book.currentIsQuarantined) return book.current.packages;
+    const [before] = book.wayBack;
+    if (before !== undefined) return before.packages;
+    return book.olderPackages[0] ?? book.current?.packages ?? null;
   }
 
   /** The next change starts from what once worked, and never from what failed. */
@@ -133,15 +172,19 @@ export class WayBack {
     const { book } = this.#workshop;
     const [nearest] = book.wayBack;
     const inputs = await this.#inputsOf(nearest ?? null);
-    const nothing = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
-    await this.#saved(() => this.#workshop.saveKept(inputs ?? nothing));
+    const packages = this.#trustedPackages();
+    await this.#saved(() => this.#workshop.saveKept(inputs ?? { ...nothing, packages }));
   }
 
-  async #run(mark: string): Promise<Proof> {
-    const { collector, clock, mayReload } = this.#workshop;
+  async #run(what: Runnable): Promise<Proof> {
+    const { collector, clock, mayReload, snapshots } = this.#workshop;
+    const { id: mark } = what;
     // A full disk must not keep the Collector from what lies there already.
-    const installed = await this.#saved(() => this.#workshop.install(mark));
-    const launch = this.#workshop.launch(mark, installed ? undefined : this.#workshop.snapshots.path(mark));
+    const installed = await this.#saved(() => this.#workshop.install(what));
+    const launch = await this.#workshop
+      .launch(what, installed ? undefined : snapshots.path(mark))
+      .catch((error: unknown) => describeError(error));
+    if (typeof launch === "string") return { t: "broken", reason: launch };
     const watch = watchForProof(collector, {
       mark,
       clock,
@@ -169,10 +212,14 @@ export class WayBack {
   }
 
   /** The order to stop has no snapshot; its hash is all that there is to it. */
-  async #stopped({ remoteHash }: Reference, replaced: Reference | null): Promise<ConfigurationInputs> {
+  async #stopped(
+    { remoteHash, packages }: Reference,
+    replaced: Reference | null,
+  ): Promise<ConfigurationInputs> {
     const { ownTelemetry, localFiles = {} } = (await this.#inputsOf(replaced)) ?? {};
     const configHash = new Uint8Array(Buffer.from(remoteHash ?? "", "hex"));
-    return { ownTelemetry, localFiles, remote: create(AgentRemoteConfigSchema, { configHash, config: {} }) };
+    const remote = create(AgentRemoteConfigSchema, { configHash, config: {} });
+    return { ownTelemetry, localFiles, remote, packages };
   }
 
   async #saved(write: () => Promise<void>): Promise<boolean> {
@@ -186,5 +233,7 @@ export class WayBack {
     }
   }
 }
+
+const nothing = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
 
 const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";

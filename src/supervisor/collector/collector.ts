@@ -1,63 +1,10 @@
-import { createHash } from "node:crypto";
 import { assertNever } from "../../foundation/assert-never.ts";
-import type { Clock, Timer } from "../../foundation/clock.ts";
+import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import type { ComponentHealth, EffectiveConfig } from "../../opamp/messages.ts";
+import type { AgentDescription, ComponentHealth, EffectiveConfig } from "../../opamp/messages.ts";
+import type { CollectorEvent, CollectorState, LinkView } from "./collector-state.ts";
+import { type Launch, programHash, sameProgram } from "./launch.ts";
 import { type CollectorExit, type CollectorProcess, describeExit, type ProcessIdentity } from "./process.ts";
-
-/** What to run: everything that makes one launch differ from another. */
-export interface Launch {
-  /** Header value by which the Collector's link tells that it runs this configuration. */
-  mark: string;
-  executable: string;
-  /** Changes when the file of the executable is replaced; empty if unknown. */
-  fileIdentity: string;
-  args: readonly string[];
-  env: Readonly<Record<string, string>>;
-}
-
-/**
- * Where the one Collector is in its life. Only {@link Collector} writes it.
- * `starting` lasts until the first healthy report of this launch or reload.
- */
-export type CollectorState =
-  | { t: "stopped" }
-  | { t: "starting"; launch: Launch; process: CollectorProcess; everHealthy: boolean; logPosition: number }
-  | { t: "running"; launch: Launch; process: CollectorProcess; logPosition: number }
-  | { t: "stopping"; process: CollectorProcess }
-  | { t: "backing-off"; launch: Launch; reason: string; timer: Timer }
-  | { t: "held"; launch: Launch; reason: string; timer: Timer };
-
-/** What an observer of the Collector is told. */
-export type CollectorEvent =
-  | { t: "state"; state: CollectorState }
-  | { t: "linked"; mark: string }
-  | { t: "unlinked" }
-  | { t: "health"; mark: string; health: ComponentHealth }
-  | { t: "effective-config"; mark: string; effectiveConfig: EffectiveConfig }
-  /**
-   * It ended without having been asked to. `excerpt` is what it logged since its start or reload;
-   * `claimed` says that somebody has taken the next step upon himself; `hung`, that it was killed by
-   * us, and why.
-   */
-  | {
-      t: "exited";
-      exit: CollectorExit;
-      launch: Launch;
-      excerpt: Promise<string>;
-      claimed: boolean;
-      hung: string | undefined;
-    }
-  /** A restart after an exit could not be done; nothing runs. */
-  | { t: "start-failed"; launch: Launch; error: Error };
-
-/** What the extension has said on the newest link, if there is one. */
-export interface LinkView {
-  linkId: number;
-  mark: string;
-  health: ComponentHealth | undefined;
-  effectiveConfig: EffectiveConfig | undefined;
-}
 
 /** What is kept on disk about the running process, so that a later supervisor can adopt it. */
 export interface RunningRecord {
@@ -261,7 +208,7 @@ export class Collector {
   linked(linkId: number, mark: string): void {
     this.#newestLinkId = Math.max(this.#newestLinkId, linkId);
     if (linkId < this.#newestLinkId) return;
-    this.#link = { linkId, mark, health: undefined, effectiveConfig: undefined };
+    this.#link = { linkId, mark, health: undefined, effectiveConfig: undefined, version: undefined };
     this.#emit({ t: "linked", mark });
   }
 
@@ -273,10 +220,14 @@ export class Collector {
     this.process?.checkAlive();
   }
 
-  reported(linkId: number, report: { health?: ComponentHealth; effectiveConfig?: EffectiveConfig }): void {
+  reported(
+    linkId: number,
+    report: { description?: AgentDescription; health?: ComponentHealth; effectiveConfig?: EffectiveConfig },
+  ): void {
     const link = this.#link;
     if (link === undefined || link.linkId !== linkId) return;
     const { mark } = link;
+    if (report.description !== undefined) link.version = versionOf(report.description);
     if (report.effectiveConfig !== undefined) {
       link.effectiveConfig = report.effectiveConfig;
       this.#emit({ t: "effective-config", mark, effectiveConfig: report.effectiveConfig });
@@ -432,22 +383,7 @@ export class Collector {
   }
 }
 
-/** Whether two launches differ in nothing but the configuration file's content. */
-export function sameProgram(a: Launch, b: Launch): boolean {
-  return programHash(a) === programHash(b);
-}
-
-/** What differs between two shells that an operator starts the supervisor from, and changes no Collector. */
-const ofTheShell = /^(?:_|SHLVL|PWD|OLDPWD|TERM|COLUMNS|LINES|SSH_.+|XDG_SESSION_ID)$/;
-
-/** SHA-256 of executable, its file's identity, arguments and environment. */
-export function programHash({ executable, fileIdentity, args, env }: Launch): string {
-  const variables = Object.entries(env).filter(([name]) => !ofTheShell.test(name));
-  const program = JSON.stringify([
-    executable,
-    fileIdentity,
-    args,
-    variables.toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  ]);
-  return createHash("sha256").update(program).digest("hex");
+function versionOf({ identifyingAttributes }: AgentDescription): string | undefined {
+  const value = identifyingAttributes.find(({ key }) => key === "service.version")?.value?.value;
+  return value?.case === "stringValue" ? value.value : undefined;
 }

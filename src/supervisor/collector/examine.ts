@@ -1,7 +1,5 @@
-import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import { type CollectorBinary, identifyBinary } from "./binary.ts";
-import type { Environment } from "./process-environment.ts";
+import type { CollectorBinary } from "./binary.ts";
 import type { RunAs } from "./run-as.ts";
 
 /**
@@ -16,33 +14,18 @@ export async function findCollectorUser(name: string | undefined): Promise<RunAs
   return check.runAs;
 }
 
-interface ExamineOptions {
-  executable: string;
-  env: Environment;
-  timeoutMs: number;
-  cachePath: string;
-  runAs: RunAs | undefined;
-  /** Whether this host has ever run a configuration. */
-  everRan: boolean;
-  clock: Clock;
-  logger: Logger;
-}
-
 /**
- * What `agent.executable` is. One that is only slow, or that has run before, is run whatever it says of
- * itself.
+ * Looks at what was found where the Collector should be. One that is only slow, or a host that has run a
+ * configuration before, goes on whatever the binary says of itself.
  * @throws when it is no Collector that can be managed, and never was.
  */
-export async function examineCollector({
-  everRan,
-  logger,
-  ...options
-}: ExamineOptions): Promise<CollectorBinary> {
-  const binary = await identifyBinary(options);
-  if (binary.identified) return binary;
+export function examineCollector(
+  binary: CollectorBinary,
+  { everRan, logger }: { everRan: boolean; logger: Logger },
+): void {
+  if (binary.identified) return;
   const { problem, reason } = binary;
   if (problem !== "unresponsive" && !everRan) throw new Error(reason);
   const fields = { event: "collector_not_identified", problem, reason };
   logger.error(fields, "the Collector binary cannot be identified");
-  return binary;
 }

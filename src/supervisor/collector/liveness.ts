@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../../foundation/clock.ts";
-import type { Collector, CollectorEvent } from "./collector.ts";
+import type { Collector } from "./collector.ts";
+import type { CollectorEvent } from "./collector-state.ts";
 
 interface LivenessDeps {
   collector: Collector;

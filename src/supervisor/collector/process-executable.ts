@@ -9,7 +9,11 @@ export type ExecutableKind =
   | { kind: "script" }
   /** A program for another processor, e.g. `arm64`. */
   | { kind: "foreign"; builtFor: string }
-  | { kind: "unknown" }
+  | {
+      kind: "unknown";
+      /** The system it was built for, where that can be told. */
+      system?: string;
+    }
   | { kind: "unreadable" };
 
 /** `e_machine` of the ELF header by Node's name of the architecture; each runs its 32-bit sibling too. */
@@ -23,6 +27,17 @@ const machines: Record<string, readonly number[]> = {
   riscv64: [243],
 };
 
+/** Those of `EI_OSABI` that Linux does not run. */
+const elfSystems: Record<number, string> = { 2: "NetBSD", 6: "Solaris", 9: "FreeBSD", 12: "OpenBSD" };
+
+/** How programs of other systems begin: PE, and Mach-O for one or for several processors. */
+const otherFormats: readonly (readonly [magic: string, system: string])[] = [
+  ["MZ", "Windows"],
+  ["\xcf\xfa\xed\xfe", "macOS"],
+  ["\xce\xfa\xed\xfe", "macOS"],
+  ["\xca\xfe\xba\xbe", "macOS"],
+];
+
 /** Looks at the first bytes of an executable; never fails. */
 export function executableKind(path: string): ExecutableKind {
   const header = readHeader(path);
@@ -30,26 +45,41 @@ export function executableKind(path: string): ExecutableKind {
   if (header.toString("latin1", 0, 2) === "#!") return { kind: "script" };
   if (header.toString("latin1", 0, 4) === "\x7fELF") {
     const machine = header[5] === 2 ? header.readUInt16BE(18) : header.readUInt16LE(18);
+    const system = elfSystems[header[7] ?? 0];
+    if (system !== undefined && process.platform === "linux") return { kind: "unknown", system };
     if (machines[arch()]?.includes(machine) ?? true) return { kind: "native" };
     const builtFor = Object.entries(machines).find(([, [first]]) => first === machine)?.[0];
     return { kind: "foreign", builtFor: builtFor ?? `ELF machine ${machine}` };
   }
-  // Mach-O and PE are not looked into.
-  return process.platform === "linux" ? { kind: "unknown" } : { kind: "native" };
+  // Mach-O and PE are not looked into further.
+  if (process.platform !== "linux") return { kind: "native" };
+  const system = otherFormats.find(([magic]) => header.toString("latin1").startsWith(magic))?.[1];
+  return system === undefined ? { kind: "unknown" } : { kind: "unknown", system };
+}
+
+/** Why a file is no program of this host: `what` continues a sentence about it, `wanted` names what would do. */
+export interface ExecutableFault {
+  what: string;
+  wanted: string | undefined;
 }
 
 /**
  * Why the file cannot be a program of this host, or undefined if it may be one. To be asked before an
  * exec: what the kernel refuses with ENOEXEC, execvp(3) feeds to a shell.
  */
-export function executableProblem(path: string): string | undefined {
+export function executableFault(path: string): ExecutableFault | undefined {
   const found = executableKind(path);
   switch (found.kind) {
     case "foreign":
       if (hasEmulators()) return undefined;
-      return `${path} is built for ${found.builtFor}, this host is ${arch()}; install the build for ${arch()}`;
+      return {
+        what: `is built for ${found.builtFor}, this host is ${arch()}`,
+        wanted: `the build for ${arch()}`,
+      };
     case "unknown":
-      return `${path} is not a program (neither an ELF file nor a script with #!); set agent.executable to a Collector binary`;
+      if (found.system !== undefined)
+        return { what: `is built for ${found.system}, this host runs Linux`, wanted: "the build for Linux" };
+      return { what: "is not a program (neither an ELF file nor a script with #!)", wanted: undefined };
     case "native":
     case "script":
     case "unreadable":
@@ -57,6 +87,14 @@ export function executableProblem(path: string): string | undefined {
     default:
       return assertNever(found);
   }
+}
+
+/** The same as a sentence about `agent.executable`, with what to do. */
+export function executableProblem(path: string): string | undefined {
+  const fault = executableFault(path);
+  if (fault === undefined) return undefined;
+  const { what, wanted } = fault;
+  return `${path} ${what}; ${wanted === undefined ? "set agent.executable to a Collector binary" : `install ${wanted}`}`;
 }
 
 /** The failure to execute `executable`, as something an operator can act on. */

@@ -18,6 +18,8 @@ export interface OneShotOptions {
   maxOutputBytes?: number;
   runAs?: RunAs | undefined;
   clock?: Clock;
+  /** Kills the process group when nobody wants the answer any more. */
+  signal?: AbortSignal | undefined;
 }
 
 export type OneShotResult =
@@ -39,6 +41,7 @@ export async function runOneShot(options: OneShotOptions): Promise<OneShotResult
     maxOutputBytes = 1_048_576,
     runAs,
     clock = systemClock,
+    signal: abort,
   } = options;
   const command = commandAs(executable, args, runAs);
   let child: ChildProcessByStdio<null, Readable, Readable>;
@@ -60,12 +63,16 @@ export async function runOneShot(options: OneShotOptions): Promise<OneShotResult
       timedOut = true;
       killGroup(child.pid);
     });
+    const onAbort = () => killGroup(child.pid);
+    if (abort?.aborted) onAbort();
+    abort?.addEventListener("abort", onAbort, { once: true });
     child.once("error", (error) => {
       timer.cancel();
       resolve({ outcome: "not-started", error: startError(command.file, cwd, error) });
     });
     child.once("exit", (code, signal) => {
       timer.cancel();
+      abort?.removeEventListener("abort", onAbort);
       // What the command left behind would hold the pipes open, and run on unseen.
       killGroup(child.pid);
       const finish = () => {

@@ -29,11 +29,11 @@ export interface RestartSnapshot {
 }
 
 /** Past this attempt the delay no longer grows. */
-const lastGrowth = 6;
+const lastGrowth = 8;
 
 /**
- * When to start a Collector again: at once after the first exit, then 1 s to 30 s with jitter. Exits are
- * counted over a window that health does not empty, so that a slow crash loop is one too.
+ * When to start a Collector again: at once after the first exit, then half a second to 30 s with jitter, so that
+ * one that dies at once is known for a crash loop within five seconds. Exits are counted over a window that health does not empty, so that a slow crash loop is one too.
  */
 export class RestartPolicy {
   readonly #clock: Clock;
@@ -51,9 +51,8 @@ export class RestartPolicy {
     this.#maxExits = maxExits;
     this.#windowMs = windowMs;
     this.#healthyMs = healthyMs;
-    // With this jitter the first wait is 1 s to 2 s.
     this.#backoff = new Backoff({
-      initialMs: 2_000,
+      initialMs: 500,
       maxMs: 30_000,
       factor: 2,
       jitter: 0.5,

@@ -18,6 +18,8 @@ export interface ValidateOptions {
   timeoutMs: number;
   runAs?: RunAs | undefined;
   clock?: Clock;
+  /** Ends the check early; the verdict is then `undecided`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** `undecided` is the host's failure and says nothing about the configuration. */
@@ -44,6 +46,7 @@ export async function validateConfiguration(options: ValidateOptions): Promise<V
     maxOutputBytes: 65_536,
     runAs,
     clock: options.clock ?? systemClock,
+    signal: options.signal,
   });
   if (result.outcome === "not-started") return { verdict: "undecided", reason: describeError(result.error) };
   const message = validationMessage(`${result.stdout}\n${result.stderr}`);

@@ -1,4 +1,4 @@
-import type { AgentSessionSettings, ClientTls } from "../../opamp/agent/settings.ts";
+import { type AgentSessionSettings, type ClientTls, presentTls } from "../../opamp/agent/settings.ts";
 import type { OpAMPConnectionSettings, TLSCertificate, TLSConnectionSettings } from "../../opamp/messages.ts";
 
 /** An offer that cannot be used, in words for the log and the server. */
@@ -20,12 +20,13 @@ export function withOffer(
   if (proxy !== undefined) throw new UnusableOfferError("it names a proxy, which is not supported");
   if (isEmpty) return undefined;
   const endpoint = destinationEndpoint === "" ? current.endpoint : parseEndpoint(destinationEndpoint);
+  const material = isSecure(endpoint) ? offeredTls(certificate, tls) : undefined;
   const offered = Object.fromEntries((headers?.headers ?? []).map(({ key, value }) => [key, value]));
   return {
     ...current,
     endpoint,
     headers: headers === undefined ? current.headers : () => offered,
-    ...(isSecure(endpoint) && { tls: offeredTls(current.tls ?? {}, certificate, tls) }),
+    ...(material && { tls: () => ({ ...presentTls(current), ...material }) }),
   };
 }
 
@@ -39,11 +40,8 @@ function parseEndpoint(text: string): URL {
 
 const isSecure = ({ protocol }: URL) => protocol === "wss:" || protocol === "https:";
 
-function offeredTls(
-  current: ClientTls,
-  certificate?: TLSCertificate,
-  tls?: TLSConnectionSettings,
-): ClientTls {
+/** What an offer says about TLS. */
+function offeredTls(certificate?: TLSCertificate, tls?: TLSConnectionSettings): ClientTls {
   if (tls?.insecureSkipVerify)
     throw new UnusableOfferError("it would turn the verification of certificates off");
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -54,7 +52,6 @@ function offeredTls(
   }
   const minVersion = /1\.3$/.test(tls?.minVersion ?? "") ? "TLSv1.3" : undefined;
   return {
-    ...current,
     ...(cert !== undefined && key !== undefined && { cert, key }),
     ...(tls !== undefined && tls.caPemContents !== "" && { ca: tls.caPemContents }),
     ...(minVersion && { minVersion }),

@@ -11,13 +11,17 @@ import {
   ConnectionSettingsOffersSchema,
   type CustomMessage,
   type OpAMPConnectionSettings,
+  type PackagesAvailable,
   type ServerToAgent,
 } from "../../opamp/messages.ts";
+import type { Tracer } from "../telemetry/tracer.ts";
 import { withOffer } from "./offered-settings.ts";
 
 /** What the server can ask of the supervisor. Parts whose capability is off never arrive here. */
 export interface UpstreamHandlers {
   remoteConfig(config: AgentRemoteConfig): void;
+  /** `config` came in the same message. */
+  packages(packages: PackagesAvailable, config: AgentRemoteConfig | undefined): void;
   ownTelemetry(offers: ConnectionSettingsOffers): void;
   restart(): void;
   customMessage(message: CustomMessage): void;
@@ -28,11 +32,32 @@ interface UpstreamDeps {
   state: ReportedState;
   clock: Clock;
   logger: Logger;
+  tracer: Tracer;
 }
 
 interface Connection {
   settings: AgentSessionSettings;
   session: AgentSession;
+  presence: Presence;
+}
+
+/** Whether the server answers. */
+interface Presence {
+  /** The server has answered on it, and it has not ended. */
+  connected: boolean;
+  /** Since when it is so; milliseconds since the Unix epoch. */
+  since: number;
+  /** Why it is not connected, as far as that is known. */
+  lastError: string | undefined;
+}
+
+/** Where the connection in use leads, and how it is. */
+export interface UpstreamStatus {
+  /** Host and port. */
+  server: string;
+  connected: boolean;
+  /** When the server last answered a message, heartbeats included; milliseconds since the Unix epoch. */
+  lastAnswerAt: number | undefined;
 }
 
 /** How long a candidate may take to be answered by its server. */
@@ -46,6 +71,7 @@ export class Upstream {
   /** Offered settings that are being tried beside the live connection. */
   #candidate: Connection | undefined;
   #lastOfferHash: string | undefined;
+  #lastAnswerAt: number | undefined;
   #stopping = false;
 
   constructor(settings: AgentSessionSettings, handlers: UpstreamHandlers, deps: UpstreamDeps) {
@@ -54,8 +80,22 @@ export class Upstream {
     this.#live = this.#open(settings);
   }
 
-  start(): void {
-    this.#live.session.start();
+  get status(): UpstreamStatus {
+    const { settings, presence } = this.#live;
+    const { connected } = presence;
+    return { server: settings.endpoint.host, connected, lastAnswerAt: this.#lastAnswerAt };
+  }
+
+  /** For an operator: the whole address, without credentials and query, and how it is there. */
+  get presence(): Presence & { endpoint: string } {
+    const { settings, presence } = this.#live;
+    const { protocol, host, pathname } = settings.endpoint;
+    return { ...presence, endpoint: `${protocol}//${host}${pathname}` };
+  }
+
+  /** Connects at once, and reports as soon as there is something to say. */
+  start(described: Promise<void>): void {
+    this.#live.session.start(described);
   }
 
   /** Says goodbye and closes, within a bound. */
@@ -72,22 +112,33 @@ export class Upstream {
   }
 
   #open(settings: AgentSessionSettings): Connection {
-    const { state, clock, logger } = this.#deps;
+    const { state, clock, logger, tracer } = this.#deps;
     const session = new AgentSession(
       settings,
       state,
       {
-        onConnected: () => this.#connected(connection),
-        onConnectFailed: (error) => this.#refused(connection, error),
-        onDisconnected: () => undefined,
+        onConnected: () => {
+          connection.presence = { connected: true, since: clock.now(), lastError: undefined };
+          this.#connected(connection);
+        },
+        onConnectFailed: (error) => {
+          connection.presence = { ...connection.presence, lastError: describeError(error) };
+          this.#refused(connection, error);
+        },
+        onDisconnected: (reason) => {
+          connection.presence = { connected: false, since: clock.now(), lastError: reason };
+        },
         onMessage: (message) => {
-          if (connection === this.#live) this.#onMessage(message);
+          if (connection !== this.#live) return;
+          this.#lastAnswerAt = clock.now();
+          tracer.during("onMessage", () => this.#onMessage(message));
         },
         onInstanceUid: (uid) => this.#handlers.instanceUid(uid),
       },
       { clock, logger },
     );
-    const connection: Connection = { settings, session };
+    const presence = { connected: false, since: clock.now(), lastError: undefined };
+    const connection: Connection = { settings, session, presence };
     return connection;
   }
 
@@ -98,7 +149,9 @@ export class Upstream {
       return;
     }
     if (message.connectionSettings !== undefined) this.#onConnectionSettings(message.connectionSettings);
-    if (message.remoteConfig !== undefined) this.#handlers.remoteConfig(message.remoteConfig);
+    const { packagesAvailable, remoteConfig } = message;
+    if (packagesAvailable !== undefined) this.#handlers.packages(packagesAvailable, remoteConfig);
+    else if (remoteConfig !== undefined) this.#handlers.remoteConfig(remoteConfig);
     if (message.customMessage !== undefined) this.#handlers.customMessage(message.customMessage);
   }
 

@@ -1,8 +1,12 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { SecureVersion } from "node:tls";
+import type { Clock } from "../../foundation/clock.ts";
+import type { Logger } from "../../foundation/logger.ts";
 import type { HealthcheckSettings, ListenerTlsSettings } from "../settings/supervisor-settings.ts";
+import { reloadListenerTls } from "./listener-tls-reload.ts";
 
 /** What the endpoint answers from. */
 export interface HealthSource {
@@ -18,6 +22,7 @@ export interface HealthSource {
 export async function serveHealth(
   settings: HealthcheckSettings,
   source: HealthSource,
+  deps: { clock: Clock; logger: Logger },
 ): Promise<{ close(): Promise<void> } | undefined> {
   const { endpoint, tls } = settings;
   if (endpoint === undefined) return undefined;
@@ -25,13 +30,24 @@ export async function serveHealth(
   const server = tls === undefined ? createServer(answer) : createTlsServer(tlsOptions(tls), answer);
   setTimeouts(server, settings);
   await listen(server, endpoint);
+  const reload = tls && (await reloadListenerTls(tls, () => renew(server, tls), deps));
   return {
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      await reload?.close();
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+    },
   };
+}
+
+/** @throws when the files cannot be used as they are now. */
+function renew(server: Server | TlsServer, tls: ListenerTlsSettings): void {
+  const options = tlsOptions(tls);
+  // An authority that is half written would be one that nobody has a certificate of.
+  if (options.ca !== undefined) new X509Certificate(options.ca);
+  if ("setSecureContext" in server) server.setSecureContext(options);
 }
 
 function answerer({ responseHeaders }: HealthcheckSettings, source: HealthSource): RequestListener {

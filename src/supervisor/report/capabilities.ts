@@ -17,6 +17,8 @@ export function agentCapabilities({ capabilities }: SupervisorSettings): bigint 
   add(capabilities.reportsHealth, AgentCapability.ReportsHealth);
   add(capabilities.reportsRemoteConfig, AgentCapability.ReportsRemoteConfig);
   add(capabilities.reportsHeartbeat, AgentCapability.ReportsHeartbeat);
+  add(capabilities.acceptsPackages, AgentCapability.AcceptsPackages);
+  add(capabilities.reportsPackageStatuses, AgentCapability.ReportsPackageStatuses);
   add(capabilities.reportsAvailableComponents, AgentCapability.ReportsAvailableComponents);
   return bits;
 }

@@ -5,12 +5,12 @@ import {
   RemoteConfigStatuses,
   RemoteConfigStatusSchema,
 } from "../../opamp/messages.ts";
-import type { RemoteVerdict } from "../change/workshop.ts";
+import type { Verdict } from "../change/workshop.ts";
 
 /** The verdict on a remote configuration as the server is told it (AC3, AC4). */
 export function toRemoteConfigStatus(
   { configHash }: Pick<AgentRemoteConfig, "configHash">,
-  verdict: RemoteVerdict,
+  verdict: Verdict,
 ): RemoteConfigStatus {
   const { RemoteConfigStatuses_APPLIED, RemoteConfigStatuses_APPLYING, RemoteConfigStatuses_FAILED } =
     RemoteConfigStatuses;

@@ -11,7 +11,8 @@ import {
   RemoteConfigStatuses,
 } from "../../opamp/messages.ts";
 import type { ConfigurationBook } from "../change/configuration-book.ts";
-import type { Collector, CollectorEvent } from "../collector/collector.ts";
+import type { Collector } from "../collector/collector.ts";
+import type { CollectorEvent } from "../collector/collector-state.ts";
 import { describeExit } from "../collector/process.ts";
 import { type Attributes, toAgentDescription } from "./agent-description.ts";
 import { describeHealth, type HealthFacts } from "./health.ts";
@@ -21,7 +22,6 @@ interface ReporterDeps {
   collector: Collector;
   book: ConfigurationBook;
   clock: Clock;
-  own: Attributes;
   overrides: Attributes;
   /** The configuration that is to run, secrets redacted, for the time before the Collector has reported its own. */
   redactedText(snapshotId: string): Promise<string | undefined>;
@@ -31,7 +31,7 @@ interface ReporterDeps {
 /** Keeps what the server is told in step with what really is. */
 export class Reporter {
   readonly #deps: ReporterDeps;
-  #own: Attributes;
+  #own: Attributes = { identifying: {}, nonIdentifying: {} };
   #reportedDescription: AgentDescription | undefined;
   #reportedHealth: { mark: string; health: ComponentHealth } | undefined;
   #lastExit: string | undefined;
@@ -43,10 +43,11 @@ export class Reporter {
 
   constructor(deps: ReporterDeps) {
     this.#deps = deps;
-    this.#own = deps.own;
   }
 
-  start(): void {
+  /** `own` is what this host says of the agent; what the Collector says of itself comes over it. */
+  start(own: Attributes): void {
+    this.#own = own;
     this.#stopObserving = this.#deps.collector.observe((event) => this.#onEvent(event));
     this.#describe();
     this.refresh();
@@ -79,6 +80,12 @@ export class Reporter {
   identified(own: Attributes): void {
     this.#own = own;
     this.#reportedDescription = undefined;
+    this.#describe();
+  }
+
+  /** The Collector is another program now; it has already said so itself. */
+  programChanged(own: Attributes): void {
+    this.#own = own;
     this.#describe();
   }
 
@@ -157,7 +164,7 @@ export class Reporter {
     return {
       state: collector.state,
       reported: this.#reportedHealth?.health,
-      running: this.#running(),
+      running: this.running,
       failure: this.#hasFailed() ? errorMessage.split("\n", 1)[0] : undefined,
       lastExit: this.#lastExit,
       now: clock.now(),
@@ -169,7 +176,8 @@ export class Reporter {
     return status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED;
   }
 
-  #running(): HealthFacts["running"] {
+  /** What kind of configuration runs. */
+  get running(): HealthFacts["running"] {
     const { collector, book } = this.#deps;
     const { current } = book;
     if (current === null) return "none";

@@ -6,7 +6,7 @@ import {
   RemoteConfigStatusSchema,
 } from "../../opamp/messages.ts";
 import type { ConfigurationBook } from "../change/configuration-book.ts";
-import type { RemoteVerdict } from "../change/workshop.ts";
+import type { Verdict } from "../change/workshop.ts";
 import { toRemoteConfigStatus } from "./remote-config-status.ts";
 
 interface VerdictsDeps {
@@ -53,7 +53,7 @@ export class Verdicts {
     }
   }
 
-  async report(configHash: Uint8Array, verdict: RemoteVerdict): Promise<void> {
+  async report(configHash: Uint8Array, verdict: Verdict): Promise<void> {
     const status = toRemoteConfigStatus({ configHash }, verdict);
     this.#deps.state.set("remoteConfigStatus", status);
     // While it is under way the journal knows; only verdicts have to outlive this process.
@@ -63,8 +63,18 @@ export class Verdicts {
   }
 
   /** Corrects the verdict on a hash, unless the status is of a newer one. */
-  async correct(hash: string, verdict: RemoteVerdict): Promise<void> {
+  async correct(hash: string, verdict: Verdict): Promise<void> {
     if (this.#isReported(hash)) await this.report(new Uint8Array(Buffer.from(hash, "hex")), verdict);
+  }
+
+  /** Takes back that `hash` failed: a server that sees no verdict on a configuration offers it again. */
+  async forget(hash: string): Promise<boolean> {
+    if (!this.isReportedFailed(hash)) return false;
+    const status = create(RemoteConfigStatusSchema);
+    this.#deps.state.set("remoteConfigStatus", status);
+    await this.#deps.save(status);
+    this.#deps.changed();
+    return true;
   }
 
   /** The hash that the server sees as applied, if the last verdict says so. */

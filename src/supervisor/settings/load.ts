@@ -30,7 +30,10 @@ export function loadSupervisorSettings(
     return {
       settings,
       secrets: new Set([...secrets, ...secretsOf(settings)]),
-      warnings: [...warnings, ...withoutEffect(settings).map((key) => `${path}: ${key}: has no effect here`)],
+      warnings: [
+        ...warnings,
+        ...withoutEffect(settings).map((key) => `${path}: ${key}: has no effect here${insteadOf(key)}`),
+      ],
     };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -38,14 +41,21 @@ export function loadSupervisorSettings(
   }
 }
 
+/** What to do for the sake of those who count on a key. */
+function insteadOf(key: string): string {
+  if (key !== "agent.access_dirs") return "";
+  return "; confine the Collector with the service manager, and what the server may name with agent.restrictions.file_paths";
+}
+
 /** Keys that are accepted because the reference accepts them, and whose silence would be a surprise. */
 function withoutEffect({ server, agent, telemetry, healthcheck }: SupervisorSettings): string[] {
   const keys: string[] = [];
-  if (server.tls.reloadIntervalMs !== undefined) keys.push("server.tls.reload_interval");
   if (agent.accessDirs !== undefined) keys.push("agent.access_dirs");
-  if (telemetry.logs.processors.length > 0) keys.push("telemetry.logs.processors");
-  if (telemetry.metrics.readers.length > 0) keys.push("telemetry.metrics.readers");
-  if (telemetry.traces.processors.length > 0) keys.push("telemetry.traces.processors");
+  for (const [index, reader] of telemetry.metrics.readers.entries()) {
+    if (reader.kind !== "pull") continue;
+    const place = `telemetry.metrics.readers[${index}].pull.exporter.prometheus`;
+    keys.push(...reader.exporter.unusedKeys.map((key) => `${place}.${key}`));
+  }
   if (server.tls.tpm.enabled) keys.push("server.tls.tpm");
   if (healthcheck.tls?.tpm.enabled) keys.push("healthcheck.tls.tpm");
   return [...keys, ...healthcheck.unusedKeys.map((key) => `healthcheck.${key}`)];

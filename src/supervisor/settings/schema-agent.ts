@@ -22,10 +22,17 @@ const accessRule = section({
 const positive = (key: string, message: string) =>
   duration({ positive: true, message: `agent::${key} ${message}` });
 
-/** `agent`. `stat` throws where there is no such path. */
-export function agentSection(stat: (path: string) => unknown): SettingSchema<AgentSettings> {
+/**
+ * `agent`. `stat` throws where there is no such path. The executable `mayBeMissing` where a package can bring one.
+ */
+export function agentSection(
+  stat: (path: string) => unknown,
+  { mayBeMissing }: { mayBeMissing: boolean },
+): SettingSchema<AgentSettings> {
   return section({
-    executable: required("executable", executable(stat), "agent::executable must be specified"),
+    executable: mayBeMissing
+      ? optionalText("executable", text({ expected: "a path" }))
+      : required("executable", executable(stat), "agent::executable must be specified"),
     instanceId: optionalText("instance_id", instanceId()),
     orphanDetectionIntervalMs: defaulted(
       "orphan_detection_interval",

@@ -1,9 +1,9 @@
+import * as z from "zod/mini";
 import { boolean, type SettingSchema } from "../../foundation/settings-file/field.ts";
-import { defaulted, section } from "../../foundation/settings-file/section.ts";
+import { defaulted, optional, section } from "../../foundation/settings-file/section.ts";
 import type { CapabilitySettings } from "./supervisor-settings.ts";
 
-/** `capabilities`, with the reference's defaults. */
-export const capabilitiesSection: SettingSchema<CapabilitySettings> = section({
+const keys = section({
   acceptsRemoteConfig: defaulted("accepts_remote_config", boolean(), false),
   acceptsRestartCommand: defaulted("accepts_restart_command", boolean(), false),
   acceptsOpampConnectionSettings: defaulted("accepts_opamp_connection_settings", boolean(), false),
@@ -15,4 +15,15 @@ export const capabilitiesSection: SettingSchema<CapabilitySettings> = section({
   reportsRemoteConfig: defaulted("reports_remote_config", boolean(), false),
   reportsAvailableComponents: defaulted("reports_available_components", boolean(), false),
   reportsHeartbeat: defaulted("reports_heartbeat", boolean(), true),
+  acceptsPackages: defaulted("accepts_packages", boolean(), false),
+  reportsPackageStatuses: optional("reports_package_statuses", boolean()),
 });
+
+/** `capabilities`, with the reference's defaults. */
+export const capabilitiesSection: SettingSchema<CapabilitySettings> = z.pipe(
+  keys,
+  z.transform(({ reportsPackageStatuses, ...others }) => ({
+    ...others,
+    reportsPackageStatuses: reportsPackageStatuses ?? others.acceptsPackages,
+  })),
+);

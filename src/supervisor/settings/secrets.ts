@@ -1,17 +1,29 @@
 import type { Headers, SupervisorSettings } from "./supervisor-settings.ts";
+import type { ExporterSettings, PrometheusSettings } from "./telemetry-settings.ts";
 
 /** The texts of a settings file that are secret by what they are, wherever they were written. */
-export function secretsOf({ server, telemetry, healthcheck }: SupervisorSettings): ReadonlySet<string> {
+export function secretsOf({
+  server,
+  packages,
+  telemetry,
+  healthcheck,
+}: SupervisorSettings): ReadonlySet<string> {
   const secrets = new Set<string>();
   addHeaders(secrets, server.headers);
   addHeaders(secrets, healthcheck.responseHeaders);
   for (const tls of [server.tls, healthcheck.tls]) {
     add(secrets, tls?.keyPem, tls?.tpm.auth, tls?.tpm.ownerAuth);
   }
-  // As written and as node:url encodes it, which is how it would show up elsewhere.
-  const [, written] = /^[^/]*\/\/[^/@]*:([^/@]*)@/.exec(server.endpoint) ?? [];
-  add(secrets, written, new URL(server.endpoint).password);
-  addHeadersIn(secrets, [telemetry.logs.processors, telemetry.metrics.readers, telemetry.traces.processors]);
+  addPassword(secrets, server.endpoint);
+  for (const mirror of packages.mirrors) {
+    addPassword(secrets, mirror);
+    // Storage in a cloud takes a signature there.
+    add(secrets, URL.parse(mirror)?.search.slice(1));
+  }
+  const { logs, metrics, traces } = telemetry;
+  for (const { exporter } of [...logs.processors, ...metrics.readers, ...traces.processors]) {
+    addExporter(secrets, exporter);
+  }
   return secrets;
 }
 
@@ -24,22 +36,16 @@ function addHeader(secrets: Set<string>, value: string): void {
   add(secrets, value, /^\S+\s+(\S+)$/.exec(value)?.[1]);
 }
 
-/** An exporter's headers are a map, or a list of `{name, value}`; `headers_list` is `name=value,…`. */
-function addHeadersIn(secrets: Set<string>, tree: unknown): void {
-  if (typeof tree !== "object" || tree === null) return;
-  for (const [key, child] of Object.entries(tree)) {
-    if (key === "headers" || key === "headers_list") addLeaves(secrets, child);
-    else addHeadersIn(secrets, child);
-  }
+function addExporter(secrets: Set<string>, exporter: ExporterSettings | PrometheusSettings): void {
+  if (exporter.kind !== "otlp") return;
+  for (const value of Object.values(exporter.headers)) addHeader(secrets, value);
+  if (exporter.endpoint !== undefined) addPassword(secrets, exporter.endpoint);
 }
 
-function addLeaves(secrets: Set<string>, tree: unknown): void {
-  if (typeof tree === "string") {
-    for (const part of tree.split(",")) addHeader(secrets, part.slice(part.indexOf("=") + 1).trim());
-    addHeader(secrets, tree);
-  }
-  if (typeof tree !== "object" || tree === null) return;
-  for (const [key, child] of Object.entries(tree)) if (key !== "name") addLeaves(secrets, child);
+/** As written and as node:url encodes it, which is how it would show up elsewhere. */
+function addPassword(secrets: Set<string>, url: string): void {
+  const [, written] = /^[^/]*\/\/[^/@]*:([^/@]*)@/.exec(url) ?? [];
+  add(secrets, written, URL.parse(url)?.password);
 }
 
 function add(secrets: Set<string>, ...texts: readonly (string | undefined)[]): void {

@@ -1,5 +1,5 @@
-import type { LogLevel } from "../../foundation/logger.ts";
 import type { ListenAddress } from "../../foundation/settings-file/listen-address.ts";
+import type { TelemetrySettings } from "./telemetry-settings.ts";
 
 /** Everything supervisor.yaml can say, defaults filled in. Durations are milliseconds, sizes bytes. */
 export interface SupervisorSettings {
@@ -7,6 +7,7 @@ export interface SupervisorSettings {
   readonly capabilities: CapabilitySettings;
   readonly storage: StorageSettings;
   readonly agent: AgentSettings;
+  readonly packages: PackageSettings;
   readonly telemetry: TelemetrySettings;
   readonly healthcheck: HealthcheckSettings;
 }
@@ -16,9 +17,6 @@ export type Headers = Readonly<Record<string, readonly string[]>>;
 
 /** Text by name, as in `agent.env`. */
 export type TextMap = Readonly<Record<string, string>>;
-
-/** A part of the file that is handed on as it stands: parsed YAML, references expanded. */
-export type OpaqueSetting = unknown;
 
 /** `server`: the OpAMP server this supervisor obeys. */
 export interface ServerSettings {
@@ -83,6 +81,8 @@ export interface CapabilitySettings {
   readonly acceptsRemoteConfig: boolean;
   readonly acceptsRestartCommand: boolean;
   readonly acceptsOpampConnectionSettings: boolean;
+  /** Ours. */
+  readonly acceptsPackages: boolean;
   readonly reportsEffectiveConfig: boolean;
   readonly reportsOwnMetrics: boolean;
   readonly reportsOwnLogs: boolean;
@@ -91,6 +91,8 @@ export interface CapabilitySettings {
   readonly reportsRemoteConfig: boolean;
   readonly reportsAvailableComponents: boolean;
   readonly reportsHeartbeat: boolean;
+  /** Ours. Not set: as {@link acceptsPackages}. */
+  readonly reportsPackageStatuses: boolean;
 }
 
 /** `storage`. */
@@ -107,8 +109,11 @@ export const configFileMarkers = [
 
 /** `agent`: the Collector and how it is kept. */
 export interface AgentSettings {
-  /** As written: relative to the working directory, and it existed when the file was read. */
-  readonly executable: string;
+  /**
+   * As written: relative to the working directory. It existed when the file was read, unless packages are
+   * accepted: then it may be missing, or not be set at all.
+   */
+  readonly executable: string | undefined;
   /** A canonical UUID, used only where no persistent state exists yet. */
   readonly instanceId: string | undefined;
   readonly orphanDetectionIntervalMs: number;
@@ -148,6 +153,27 @@ export interface AgentSettings {
   readonly restrictions: RestrictionSettings;
 }
 
+/** `packages`: files that the server offers, above all the Collector itself. Ours. */
+export interface PackageSettings {
+  /** Base URLs (http:, https:, file:), tried before the offered URL. May hold secrets. */
+  readonly mirrors: readonly string[];
+  /** A directory that is watched for packages. */
+  readonly dropFolder: string | undefined;
+  /** Undefined: not limited. */
+  readonly bytesPerSecond: number | undefined;
+  /** Of one downloaded file. */
+  readonly maxBytes: number;
+  /** Of everything an archive holds. */
+  readonly maxUnpackedBytes: number;
+  /** Files and directories in an archive. */
+  readonly maxMembers: number;
+  readonly stallTimeoutMs: number;
+  /** Previous versions that stay on disk. */
+  readonly keep: number;
+  /** `keys`: paths of public keys in PEM. */
+  readonly trust: { readonly keys: readonly string[] };
+}
+
 export const onSupervisorExitChoices = ["keep", "stop"] as const;
 export type OnSupervisorExit = (typeof onSupervisorExitChoices)[number];
 
@@ -182,36 +208,6 @@ export interface RestrictionSettings {
     readonly localFiles: boolean | undefined;
   };
   readonly maxRemoteConfigBytes: number | undefined;
-}
-
-export const telemetryLevels = ["none", "basic", "normal", "detailed"] as const;
-export type TelemetryLevel = (typeof telemetryLevels)[number];
-
-export const logFormats = ["json", "terminal", "auto"] as const;
-export type LogFormat = (typeof logFormats)[number];
-
-/** `telemetry`: the supervisor's own. Processors and readers follow otelconf v0.3.0 and may hold secrets. */
-export interface TelemetrySettings {
-  readonly logs: {
-    readonly level: LogLevel;
-    /** Ours. `auto`: terminal where standard output is one, else json. */
-    readonly format: LogFormat;
-    readonly outputPaths: readonly string[];
-    readonly errorOutputPaths: readonly string[];
-    readonly processors: readonly OpaqueSetting[];
-  };
-  readonly metrics: {
-    readonly level: TelemetryLevel;
-    readonly readers: readonly OpaqueSetting[];
-  };
-  readonly traces: {
-    readonly level: TelemetryLevel;
-    readonly propagators: readonly string[];
-    readonly processors: readonly OpaqueSetting[];
-    readonly sampler: OpaqueSetting;
-    readonly limits: OpaqueSetting;
-  };
-  readonly resource: TextMap;
 }
 
 export const healthcheckTransports = ["tcp", "tcp4", "tcp6", "unix"] as const;

@@ -6,6 +6,8 @@ import type { StateDirectory } from "./state-directory.ts";
 /** Files of the reference that hold one protobuf message each. */
 export const remoteConfigFile = "last_recv_remote_config.dat";
 export const ownTelemetryFile = "last_recv_own_telemetry_config.dat";
+/** Ours: a ServerToAgent with the packages that were offered last, and the configuration that came with them. */
+export const packagesFile = "last_recv_packages.dat";
 
 /** undefined when there is no such file or a damaged one, which is set aside. */
 export async function loadMessage<T extends Message>(

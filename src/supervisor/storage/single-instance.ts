@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
 import { errorCode } from "../../foundation/errors.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -15,10 +16,8 @@ export interface InstanceLock {
  * @throws Error that names the other supervisor.
  */
 export async function lockInstance(directory: StateDirectory): Promise<InstanceLock> {
-  const { dev, ino } = await stat(directory.path("."), { bigint: true });
-  const identity = createHash("sha256").update(`${dev}:${ino}`).digest("hex").slice(0, 32);
   const server = createServer((socket) => socket.destroy());
-  const name = process.platform === "linux" ? `\0opamp-supervisor:${identity}` : directory.path("lock.sock");
+  const name = await lockName(directory.path("."));
   try {
     await listen(server, name);
   } catch (cause) {
@@ -39,6 +38,28 @@ export async function lockInstance(directory: StateDirectory): Promise<InstanceL
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/**
+ * Whether a supervisor lives that uses the state directory at `path`; it is not disturbed.
+ * @throws when there is no such directory, or it may not be looked at.
+ */
+export async function isInstanceRunning(path: string): Promise<boolean> {
+  const name = await lockName(path);
+  return new Promise((resolve) => {
+    const socket = connect(name);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+async function lockName(path: string): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true });
+  const identity = createHash("sha256").update(`${dev}:${ino}`).digest("hex").slice(0, 32);
+  return process.platform === "linux" ? `\0opamp-supervisor:${identity}` : join(path, "lock.sock");
 }
 
 function listen(server: Server, path: string): Promise<void> {

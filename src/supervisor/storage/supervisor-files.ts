@@ -10,16 +10,26 @@ import {
   AgentRemoteConfigSchema,
   type ConnectionSettingsOffers,
   ConnectionSettingsOffersSchema,
+  type PackagesAvailable,
   type RemoteConfigStatus,
   RemoteConfigStatusSchema,
+  type ServerToAgent,
+  ServerToAgentSchema,
 } from "../../opamp/messages.ts";
 import { type BookContent, bookSchema, emptyBook } from "../change/configuration-book.ts";
 import { type JournalEntry, journalEntrySchema } from "../change/journal.ts";
+import { noPackagesRecord, type PackagesRecord, packagesRecordSchema } from "../change/packages-record.ts";
 import { type ConfigurationInputs, Snapshots } from "../change/snapshots.ts";
 import type { RunningRecord } from "../collector/collector.ts";
 import type { RestartSnapshot } from "../collector/restart-policy.ts";
 import { JsonRecord } from "./json-record.ts";
-import { loadMessage, ownTelemetryFile, remoteConfigFile, saveMessage } from "./message-file.ts";
+import {
+  loadMessage,
+  ownTelemetryFile,
+  packagesFile,
+  remoteConfigFile,
+  saveMessage,
+} from "./message-file.ts";
 import { loadPersistentState, type PersistentState, savePersistentState } from "./persistent-state.ts";
 import { type InstanceLock, lockInstance } from "./single-instance.ts";
 import { StateDirectory } from "./state-directory.ts";
@@ -47,6 +57,10 @@ export class SupervisorFiles {
   readonly link: JsonRecord<z.infer<typeof linkSchema>>;
   /** The remote configuration that was kept last, by this supervisor or the reference. */
   readonly savedRemote: AgentRemoteConfig | undefined;
+  /** How far the last offer of packages came. */
+  readonly packages: JsonRecord<PackagesRecord>;
+  /** The last offer of packages. */
+  readonly savedPackages: ServerToAgent | undefined;
   /** What the last accepted configuration was made from, as far as it is known. */
   readonly lastInputs: ConfigurationInputs;
   readonly #journal: JsonRecord<JournalEntry | null>;
@@ -61,6 +75,8 @@ export class SupervisorFiles {
     this.crashes = parts.crashes;
     this.link = parts.link;
     this.savedRemote = parts.savedRemote;
+    this.packages = parts.packages;
+    this.savedPackages = parts.savedPackages;
     this.lastInputs = parts.lastInputs;
     this.#journal = parts.journal;
     this.#persistent = parts.persistent;
@@ -126,6 +142,14 @@ export class SupervisorFiles {
     return saveMessage(this.#directory, remoteConfigFile, AgentRemoteConfigSchema, remote);
   }
 
+  savePackages(
+    packagesAvailable: PackagesAvailable,
+    remoteConfig: AgentRemoteConfig | undefined,
+  ): Promise<void> {
+    const message = create(ServerToAgentSchema, { packagesAvailable, ...(remoteConfig && { remoteConfig }) });
+    return saveMessage(this.#directory, packagesFile, ServerToAgentSchema, message);
+  }
+
   saveOwnTelemetry(offers: ConnectionSettingsOffers): Promise<void> {
     return saveMessage(this.#directory, ownTelemetryFile, ConnectionSettingsOffersSchema, offers);
   }
@@ -152,6 +176,8 @@ interface Parts {
   journal: JsonRecord<JournalEntry | null>;
   persistent: PersistentState;
   savedRemote: AgentRemoteConfig | undefined;
+  packages: JsonRecord<PackagesRecord>;
+  savedPackages: ServerToAgent | undefined;
   lastInputs: ConfigurationInputs;
 }
 
@@ -184,23 +210,26 @@ async function loadFiles(
   lock: InstanceLock,
   { clock, logger, instanceId, collectorGid }: OpenOptions,
 ): Promise<SupervisorFiles> {
-  const [snapshotDirectory, book, running, crashes, link, journal, known, savedRemote, ownTelemetry] =
-    await Promise.all([
-      StateDirectory.open(directory.path("configurations"), { clock, logger }),
-      JsonRecord.open<BookContent>(directory, "configuration_book.json", bookSchema, emptyBook),
-      JsonRecord.open<RunningRecord | null>(directory, "collector.json", runningSchema, null),
-      JsonRecord.open<RestartSnapshot>(directory, "crashes.json", crashesSchema, { exits: [], attempt: 0 }),
-      JsonRecord.open(directory, "local_link.json", linkSchema, { port: 0, token: "" }),
-      JsonRecord.open<JournalEntry | null>(
-        directory,
-        "journal.json",
-        journalSchema as z.ZodMiniType<JournalEntry | null>,
-        null,
-      ),
-      loadPersistentState(directory),
-      loadMessage(directory, remoteConfigFile, AgentRemoteConfigSchema),
-      loadMessage(directory, ownTelemetryFile, ConnectionSettingsOffersSchema),
-    ]);
+  const [snapshotDirectory, book, running, crashes, link, journal, packages] = await Promise.all([
+    StateDirectory.open(directory.path("configurations"), { clock, logger }),
+    JsonRecord.open<BookContent>(directory, "configuration_book.json", bookSchema, emptyBook),
+    JsonRecord.open<RunningRecord | null>(directory, "collector.json", runningSchema, null),
+    JsonRecord.open<RestartSnapshot>(directory, "crashes.json", crashesSchema, { exits: [], attempt: 0 }),
+    JsonRecord.open(directory, "local_link.json", linkSchema, { port: 0, token: "" }),
+    JsonRecord.open<JournalEntry | null>(
+      directory,
+      "journal.json",
+      journalSchema as z.ZodMiniType<JournalEntry | null>,
+      null,
+    ),
+    JsonRecord.open<PackagesRecord>(directory, "packages.json", packagesRecordSchema, noPackagesRecord),
+  ]);
+  const [known, savedRemote, ownTelemetry, savedPackages] = await Promise.all([
+    loadPersistentState(directory),
+    loadMessage(directory, remoteConfigFile, AgentRemoteConfigSchema),
+    loadMessage(directory, ownTelemetryFile, ConnectionSettingsOffersSchema),
+    loadMessage(directory, packagesFile, ServerToAgentSchema),
+  ]);
   if (collectorGid !== undefined) {
     await Promise.all([directory.letIn(collectorGid), snapshotDirectory.letIn(collectorGid)]);
   }
@@ -227,6 +256,7 @@ async function loadFiles(
     remote: book.value.current?.id === null ? savedRemote : undefined,
     ownTelemetry,
     localFiles: {},
+    packages: book.value.current?.packages ?? null,
   });
   return new SupervisorFiles({
     directory,
@@ -239,6 +269,8 @@ async function loadFiles(
     journal,
     persistent,
     savedRemote,
+    packages,
+    savedPackages,
     lastInputs,
   });
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { ServerToAgentFlag } from "../../../src/opamp/bits.ts";
 import { formatInstanceUid } from "../../../src/opamp/instance-uid.ts";
 import { AgentRemoteConfigSchema } from "../../../src/opamp/messages.ts";
+import { eventually } from "../../support/eventually.ts";
 import { hashOf, remoteConfig } from "../../support/recording-opamp-server.ts";
 import { supervisorHost } from "../../support/supervisor-host.ts";
 
@@ -62,8 +63,10 @@ describe.each(reloadModes)("a pushed configuration, mode %s", (mode, agent) => {
 
     const saved = Buffer.from(await host.readState("last_recv_remote_config.dat"), "latin1");
     expect(fromBinary(AgentRemoteConfigSchema, new Uint8Array(saved))).toEqual(config);
-    expect(await host.readState("persistent_state.yaml")).toMatch(
-      new RegExp(`status: 1\\n +last_remote_config_hash: "?${hashOf(config)}`),
+    // The server is told first: the journal holds what to say should the disk not get that far.
+    const applied = new RegExp(`status: 1\\n +last_remote_config_hash: "?${hashOf(config)}`);
+    await eventually("the status is on disk", async () =>
+      applied.test(await host.readState("persistent_state.yaml")),
     );
     for (const name of ["effective.yaml", "agent.log"])
       expect(existsSync(join(host.stateDir, name))).toBe(true);

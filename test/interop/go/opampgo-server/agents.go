@@ -15,7 +15,9 @@ import (
 const capabilities = protobufs.ServerCapabilities_ServerCapabilities_AcceptsStatus |
 	protobufs.ServerCapabilities_ServerCapabilities_OffersRemoteConfig |
 	protobufs.ServerCapabilities_ServerCapabilities_AcceptsEffectiveConfig |
-	protobufs.ServerCapabilities_ServerCapabilities_OffersConnectionSettings
+	protobufs.ServerCapabilities_ServerCapabilities_OffersConnectionSettings |
+	protobufs.ServerCapabilities_ServerCapabilities_OffersPackages |
+	protobufs.ServerCapabilities_ServerCapabilities_AcceptsPackagesStatus
 
 // agents knows who is connected and what waits to be said. One agent at a time is what the tests need.
 type agents struct {

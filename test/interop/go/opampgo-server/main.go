@@ -36,6 +36,9 @@ func main() {
 		}
 		settings.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
+	if err := serveFiles(); err != nil {
+		report.Fail("cannot serve files", err)
+	}
 	if err := opamp.Start(settings); err != nil {
 		report.Fail("cannot listen", err)
 	}

@@ -27,6 +27,8 @@ type order struct {
 	Data       string            `json:"data"`
 	Status     int               `json:"status"`
 	RetryAfter int               `json:"retryAfter"`
+	// Packages is what "packages" offers, and "config" in the same message if there are any.
+	Packages map[string]offeredPackage `json:"packages"`
 }
 
 // message is what the order sends, and what is worth reporting of it.
@@ -34,6 +36,13 @@ func (o order) message() (*protobufs.ServerToAgent, report.Object, error) {
 	switch o.Cmd {
 	case "config", "empty-config":
 		return o.remoteConfig()
+	case "packages":
+		available, err := packagesAvailable(o.Packages)
+		if err != nil {
+			return nil, nil, err
+		}
+		hash := hex.EncodeToString(available.AllPackagesHash)
+		return &protobufs.ServerToAgent{PackagesAvailable: available}, report.Object{"hash": hash}, nil
 	case "restart":
 		command := &protobufs.ServerToAgentCommand{Type: protobufs.CommandType_CommandType_Restart}
 		return &protobufs.ServerToAgent{Command: command}, report.Object{}, nil
@@ -86,10 +95,16 @@ func (o order) remoteConfig() (*protobufs.ServerToAgent, report.Object, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &protobufs.ServerToAgent{RemoteConfig: &protobufs.AgentRemoteConfig{
+	message := &protobufs.ServerToAgent{RemoteConfig: &protobufs.AgentRemoteConfig{
 		Config:     &protobufs.AgentConfigMap{ConfigMap: files},
 		ConfigHash: hash,
-	}}, report.Object{"hash": hex.EncodeToString(hash)}, nil
+	}}
+	if len(o.Packages) > 0 {
+		if message.PackagesAvailable, err = packagesAvailable(o.Packages); err != nil {
+			return nil, nil, err
+		}
+	}
+	return message, report.Object{"hash": hex.EncodeToString(hash)}, nil
 }
 
 func (o order) offer(offers *protobufs.ConnectionSettingsOffers) (*protobufs.ServerToAgent, report.Object, error) {

@@ -41,6 +41,21 @@ func AgentToServer(message *protobufs.AgentToServer) Object {
 			"error":  status.ErrorMessage,
 		}
 	}
+	if statuses := message.PackageStatuses; statuses != nil {
+		packages := Object{}
+		for name, status := range statuses.Packages {
+			packages[name] = Object{
+				"status":  strings.TrimPrefix(status.Status.String(), "PackageStatusEnum_"),
+				"version": status.AgentHasVersion,
+				"offered": status.ServerOfferedVersion,
+				"error":   status.ErrorMessage,
+			}
+		}
+		fields["packageStatuses"] = Object{
+			"hash":     hex.EncodeToString(statuses.ServerProvidedAllPackagesHash),
+			"packages": packages,
+		}
+	}
 	if message.CustomCapabilities != nil {
 		fields["customCapabilities"] = message.CustomCapabilities.Capabilities
 	}

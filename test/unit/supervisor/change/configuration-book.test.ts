@@ -14,6 +14,7 @@ const ref = (id: string | null, more: Partial<Reference> = {}): Reference => ({
   remoteHash: id === null ? "stop" : `hash of ${id}`,
   role: "desired",
   cause: "remote",
+  packages: null,
   ...more,
 });
 

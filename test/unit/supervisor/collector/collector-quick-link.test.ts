@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { silentLogger } from "../../../../src/foundation/logger.ts";
-import { Collector, type CollectorEvent } from "../../../../src/supervisor/collector/collector.ts";
+import { Collector } from "../../../../src/supervisor/collector/collector.ts";
+import type { CollectorEvent } from "../../../../src/supervisor/collector/collector-state.ts";
 import { healthOf, launchOf } from "../../../support/collector-rig.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { ScriptedProcess } from "../../../support/scripted-process.ts";

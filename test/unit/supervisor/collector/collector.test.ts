@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { CollectorEvent } from "../../../../src/supervisor/collector/collector.ts";
-import { programHash, sameProgram } from "../../../../src/supervisor/collector/collector.ts";
+import type { CollectorEvent } from "../../../../src/supervisor/collector/collector-state.ts";
+import { programHash, sameProgram } from "../../../../src/supervisor/collector/launch.ts";
 import { CollectorRig, configOf, healthOf, launchOf, settled } from "../../../support/collector-rig.ts";
 import { ScriptedProcess } from "../../../support/scripted-process.ts";
 

@@ -13,14 +13,22 @@ function makePolicy(
 describe("RestartPolicy", () => {
   it("restarts at once after the first exit, then waits longer and longer up to 30 s", () => {
     const { policy } = makePolicy({ maxExits: 100 });
-    const delays = Array.from({ length: 8 }, () => policy.recordExit().delayMs);
-    expect(delays).toEqual([0, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    const delays = Array.from({ length: 9 }, () => policy.recordExit().delayMs);
+    expect(delays).toEqual([0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
-  it("spreads the waits, and never waits less than a second after the first", () => {
+  it("spreads the waits, and never waits less than half of the bound", () => {
     const { policy } = makePolicy({ maxExits: 100, random: 0.999_999 });
     const delays = Array.from({ length: 6 }, () => policy.recordExit().delayMs);
-    expect(delays).toEqual([0, 1_000, 2_000, 4_000, 8_000, 15_000]);
+    expect(delays).toEqual([0, 250, 500, 1_000, 2_000, 4_000]);
+  });
+
+  it("knows one that dies at once for a crash loop within five seconds, at the default settings", () => {
+    const { policy } = makePolicy({ maxExits: 4, windowMs: 60_000 });
+    const exits = Array.from({ length: 5 }, () => policy.recordExit());
+    expect(exits.map(({ crashLoop }) => crashLoop)).toEqual([false, false, false, false, true]);
+    const waited = exits.slice(0, 4).reduce((sum, { delayMs }) => sum + delayMs, 0);
+    expect(waited).toBeLessThanOrEqual(3_500);
   });
 
   it("starts the delays over after a minute of health, and not before", () => {
@@ -28,7 +36,7 @@ describe("RestartPolicy", () => {
     policy.recordExit();
     policy.recordHealthy();
     clock.advance(59_999);
-    expect(policy.recordExit()).toMatchObject({ attempt: 2, delayMs: 2_000 });
+    expect(policy.recordExit()).toMatchObject({ attempt: 2, delayMs: 500 });
     policy.recordHealthy();
     clock.advance(30_000);
     policy.recordHealthy();
@@ -91,7 +99,7 @@ describe("RestartPolicy", () => {
     clock.advance(1_000);
     const { policy: next } = makePolicy({ clock, maxExits: 3 });
     next.restore(saved as ReturnType<RestartPolicy["snapshot"]>);
-    expect(next.recordExit()).toEqual({ attempt: 4, crashLoop: true, delayMs: 8_000 });
+    expect(next.recordExit()).toEqual({ attempt: 4, crashLoop: true, delayMs: 2_000 });
   });
 
   it("drops exits of the future and nonsense when the clock was set back or the file is damaged", () => {

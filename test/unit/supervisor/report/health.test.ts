@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { type ComponentHealth, ComponentHealthSchema } from "../../../../src/opamp/messages.ts";
-import type { CollectorState } from "../../../../src/supervisor/collector/collector.ts";
+import type { CollectorState } from "../../../../src/supervisor/collector/collector-state.ts";
 import { describeHealth, type HealthFacts } from "../../../../src/supervisor/report/health.ts";
 import { healthOf, launchOf } from "../../../support/collector-rig.ts";
 import { ScriptedProcess } from "../../../support/scripted-process.ts";

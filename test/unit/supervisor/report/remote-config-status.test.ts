@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { RemoteConfigStatuses } from "../../../../src/opamp/messages.ts";
-import type { RemoteVerdict } from "../../../../src/supervisor/change/workshop.ts";
+import type { Verdict } from "../../../../src/supervisor/change/workshop.ts";
 import { toRemoteConfigStatus } from "../../../../src/supervisor/report/remote-config-status.ts";
 
 const configHash = new Uint8Array([1, 2, 3]);
 
 describe("toRemoteConfigStatus", () => {
-  it.each<[RemoteVerdict, RemoteConfigStatuses, string]>([
+  it.each<[Verdict, RemoteConfigStatuses, string]>([
     [{ t: "applying" }, RemoteConfigStatuses.RemoteConfigStatuses_APPLYING, ""],
     [{ t: "applied" }, RemoteConfigStatuses.RemoteConfigStatuses_APPLIED, ""],
     [{ t: "failed", reason: "it died" }, RemoteConfigStatuses.RemoteConfigStatuses_FAILED, "it died"],

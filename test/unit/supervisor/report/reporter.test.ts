@@ -14,7 +14,14 @@ import { CollectorRig, configOf, healthOf, launchOf, settled } from "../../../su
 function reporting(current: Partial<Reference> | null = {}) {
   const rig = new CollectorRig();
   const state = new ReportedState({ instanceUid: new Uint8Array(16).fill(1), capabilities: 0n });
-  const reference = { id: "a", contentHash: "", remoteHash: null, role: "desired", cause: "remote" } as const;
+  const reference = {
+    id: "a",
+    contentHash: "",
+    remoteHash: null,
+    role: "desired",
+    cause: "remote",
+    packages: null,
+  } as const;
   const book = new ConfigurationBook(
     { ...emptyBook, current: current && { ...reference, ...current } },
     async () => true,
@@ -25,12 +32,11 @@ function reporting(current: Partial<Reference> | null = {}) {
     collector: rig.collector,
     book,
     clock: rig.clock,
-    own,
     overrides: { identifying: {}, nonIdentifying: {} },
     redactedText: async (id) => `text of ${id}`,
     mask: (text) => text.replaceAll("s3cret", "[REDACTED]"),
   });
-  reporter.start();
+  reporter.start(own);
   return { rig, state, reporter, book };
 }
 
@@ -96,7 +102,8 @@ describe("Reporter", () => {
     const { rig, state, reporter, book } = reporting();
     await rig.running("a");
     await rig.collector.stop();
-    await book.keep({ id: null, contentHash: "", remoteHash: "00", role: "desired", cause: "remote" });
+    const stop = { id: null, contentHash: "", remoteHash: "00", packages: null } as const;
+    await book.keep({ ...stop, role: "desired", cause: "remote" });
     reporter.refresh();
     await settled();
     expect(textOf(state.get("effectiveConfig"))).toBe("");

@@ -35,6 +35,14 @@ describe("supervisor.example.yaml", () => {
     expect(full.capabilities).toMatchObject(others);
     expect([acceptsRemoteConfig, reportsRemoteConfig, acceptsRestartCommand]).toEqual([false, false, false]);
     expect(full.server.maxMessageBytes).toBe(bare.server.maxMessageBytes);
+    const { mirrors, dropFolder, bytesPerSecond, trust, ...otherPackages } = full.packages;
+    expect(bare.packages).toMatchObject(otherPackages);
+    expect([mirrors.length, dropFolder, bytesPerSecond, trust.keys.length]).toEqual([
+      2,
+      "/media/usb/otel",
+      1_048_576,
+      1,
+    ]);
     const same = [
       "configApplyTimeoutMs",
       "bootstrapTimeoutMs",
@@ -74,11 +82,11 @@ describe("supervisor.example.yaml", () => {
   it("marks every key that the reference lacks", () => {
     const ours = [
       ...["max_message_size", "pin_sha256", "probation", "liveness_timeout", "log", "on_supervisor_exit"],
-      ...["crash_loop", "restrictions", "format"],
+      ...["crash_loop", "restrictions", "format", "accepts_packages", "reports_package_statuses", "packages"],
     ];
     const lines = example.split("\n");
     for (const key of ours) {
-      const index = lines.findIndex((line) => new RegExp(`^ +# ${key}:`).test(line));
+      const index = lines.findIndex((line) => new RegExp(`^( +# )?${key}:`).test(line));
       expect(`${key}: ${lines.slice(index - 2, index).join()}`).toContain("[addition]");
     }
     expect(example.match(/# \[addition\]/g)).toHaveLength(ours.length);

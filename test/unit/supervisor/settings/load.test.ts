@@ -48,6 +48,8 @@ const defaults: SupervisorSettings = {
     reportsRemoteConfig: false,
     reportsAvailableComponents: false,
     reportsHeartbeat: true,
+    acceptsPackages: false,
+    reportsPackageStatuses: false,
   },
   storage: { directory: "/var/lib/otelcol/supervisor" },
   agent: {
@@ -86,6 +88,17 @@ const defaults: SupervisorSettings = {
       allowOverride: { opampExtension: undefined, serviceTelemetry: undefined, localFiles: undefined },
       maxRemoteConfigBytes: undefined,
     },
+  },
+  packages: {
+    mirrors: [],
+    dropFolder: undefined,
+    bytesPerSecond: undefined,
+    maxBytes: 1024 ** 3,
+    maxUnpackedBytes: 4 * 1024 ** 3,
+    maxMembers: 10_000,
+    stallTimeoutMs: 30_000,
+    keep: 1,
+    trust: { keys: [] },
   },
   telemetry: {
     logs: {
@@ -152,6 +165,26 @@ healthcheck:
     } finally {
       rmSync(directory, { recursive: true });
     }
+  });
+
+  it.each(["true", "'True'"])("needs no executable with accepts_packages: %s (AP1)", (written) => {
+    const withAgent = (agent: string) =>
+      `server: {endpoint: ws://h}\ncapabilities: {accepts_packages: ${written}}\n${agent}`;
+    for (const agent of ["", "agent: {executable: }", "agent: {executable: ''}"]) {
+      expect(load(withAgent(agent)).settings.agent.executable).toBeUndefined();
+    }
+    expect(load(withAgent("agent: {executable: ./later}")).settings.agent.executable).toBe("./later");
+    const { problems } = failureOf(withAgent("agent: {executable: [], args: {}}"));
+    expect(problems.map(({ path }) => path)).toEqual(["agent.executable", "agent.args"]);
+  });
+
+  it.each([
+    ["accepts_packages: true", true],
+    ["accepts_packages: true, reports_package_statuses: false", false],
+    ["accepts_packages: false, reports_package_statuses: true", true],
+  ])("reports package statuses with {%s}: %s (AP1)", (written, reports) => {
+    const { capabilities } = load(`${fileWith("server")}\ncapabilities: {${written}}`).settings;
+    expect(capabilities.reportsPackageStatuses).toBe(reports);
   });
 
   it.each(["http://h/v1/opamp", "https://h", "ws://h:1", "wss://h"])("takes the endpoint %s", (endpoint) => {
@@ -230,6 +263,9 @@ healthcheck:
       "s.yaml: healthcheck.auth: has no effect here",
       "s.yaml: healthcheck.include_metadata: has no effect here",
     ]);
+    const [accessDirs] = load(fileWith("agent", "access_dirs: {read: {allow: [/a]}}")).warnings;
+    expect(accessDirs).toMatch(/^s.yaml: agent.access_dirs: has no effect here; .*restrictions.file_paths/);
+    expect(load(fileWith("server", "tls: {reload_interval: 1m}")).warnings).toEqual([]);
     expect(load(fileWith("server", "tls: {tpm: {enabled: true}}")).warnings).toEqual([
       "s.yaml: server.tls.tpm: has no effect here",
     ]);

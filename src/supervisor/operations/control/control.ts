@@ -1,0 +1,64 @@
+import { describeError } from "../../../foundation/errors.ts";
+import type { Logger } from "../../../foundation/logger.ts";
+import { countExits } from "./collector-exits.ts";
+import { type ClearDeps, clearQuarantine, type QuarantineCleared } from "./quarantine-clear.ts";
+import { listQuarantine } from "./quarantine-list.ts";
+import type { Selection } from "./select-quarantined.ts";
+import { serveControl } from "./server.ts";
+import { describeStatus, type StatusSources } from "./status.ts";
+
+interface ControlDeps
+  extends Omit<StatusSources, "startedAt" | "exits">,
+    Omit<ClearDeps, "collector" | "book"> {
+  /** The state directory. */
+  directory: string;
+  logger: Logger;
+}
+
+/**
+ * Opens the socket on which an operator of this host asks and commands. Without it the supervisor works all
+ * the same, so that a failure is only logged.
+ */
+export async function openControl(deps: ControlDeps): Promise<{ close(): Promise<void> }> {
+  const { directory, logger, collector, clock } = deps;
+  const { exits, stop } = countExits(collector, clock);
+  const sources = { ...deps, exits, startedAt: clock.monotonic() };
+  const clear = (selection: Selection) => logged(deps, selection, () => clearQuarantine(selection, deps));
+  const server = await serveControl({
+    directory,
+    logger,
+    routes: {
+      "GET /v1/status": () => describeStatus(sources),
+      "GET /v1/quarantine": async () => listQuarantine(deps.book.quarantined),
+      "DELETE /v1/quarantine": () => clear({ t: "all" }),
+      "DELETE /v1/quarantine/*": (hash) => clear({ t: "hash", hash }),
+    },
+  }).catch((error: unknown) => {
+    const fields = { event: "control_socket_failed", error: describeError(error) };
+    logger.error(fields, "no command of an operator can be answered: the control socket cannot be made");
+    return undefined;
+  });
+  return {
+    async close() {
+      stop();
+      await server?.close();
+    },
+  };
+}
+
+async function logged(
+  { logger }: ControlDeps,
+  selection: Selection,
+  run: () => Promise<QuarantineCleared>,
+): Promise<QuarantineCleared> {
+  const { cleared, next } = await run();
+  const fields = {
+    event: "operator_command",
+    command: "quarantine clear",
+    selected: selection.t,
+    cleared,
+    next,
+  };
+  logger.info(fields, "an operator cleared the quarantine");
+  return { cleared, next };
+}

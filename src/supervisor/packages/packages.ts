@@ -1,0 +1,107 @@
+import { statfs } from "node:fs/promises";
+import type { Clock } from "../../foundation/clock.ts";
+import type { Logger } from "../../foundation/logger.ts";
+import type { PackageSettings } from "../settings/supervisor-settings.ts";
+import { type Acquired, acquire, type PackageProgress } from "./acquisition.ts";
+import { download } from "./download/download.ts";
+import type { PackagesOffer } from "./offer.ts";
+import type { HeldPackage } from "./store/held-package.ts";
+import type { PackageSet } from "./store/sets.ts";
+import { PackageStore } from "./store/store.ts";
+import { loadTrustKeys } from "./verify/trust-keys.ts";
+import { verifySignature } from "./verify/verify-signature.ts";
+
+interface PackagesDeps {
+  clock: Clock;
+  logger: Logger;
+  random?: () => number;
+}
+
+/** The packages of this host: what is here, and how more of them come. */
+export class Packages {
+  readonly #store: PackageStore;
+  readonly #settings: PackageSettings;
+  readonly #deps: PackagesDeps;
+  /** Contents of the last offer: their downloads stay, and while they are brought here nothing is tidied. */
+  #wanted: ReadonlySet<string> = new Set();
+  #acquiring = 0;
+
+  private constructor(store: PackageStore, settings: PackageSettings, deps: PackagesDeps) {
+    this.#store = store;
+    this.#settings = settings;
+    this.#deps = deps;
+  }
+
+  /** @throws when the directory cannot be used, or a trust key cannot be read. */
+  static async open(directory: string, settings: PackageSettings, deps: PackagesDeps): Promise<Packages> {
+    // A host that trusts nobody because of a typing error must say so at once, not at the first offer.
+    await loadTrustKeys(settings.trust.keys);
+    const limits = { maxBytes: settings.maxUnpackedBytes, maxMembers: settings.maxMembers };
+    return new Packages(await PackageStore.open(directory, { ...deps, limits }), settings, deps);
+  }
+
+  /** The set in use, as a path that stays the same. */
+  get path(): string {
+    return this.#store.currentPath;
+  }
+
+  load(id: string): Promise<PackageSet | undefined> {
+    return this.#store.loadSet(id);
+  }
+
+  async held(id: string | null): Promise<readonly HeldPackage[]> {
+    return (id === null ? undefined : await this.#store.loadSet(id))?.packages ?? [];
+  }
+
+  /** Makes {@link path} this set; null is an empty folder. */
+  async use(id: string | null): Promise<void> {
+    await this.#store.flip(id === null ? undefined : { id });
+  }
+
+  /** Brings an offer onto this host. Nothing that runs is touched. */
+  async acquire(
+    offer: PackagesOffer,
+    signal: AbortSignal,
+    onProgress: (name: string, progress: PackageProgress) => void,
+  ): Promise<Acquired> {
+    const { clock, logger, random = Math.random } = this.#deps;
+    const { trust } = this.#settings;
+    this.#wanted = new Set(offer.packages.map(({ file }) => file.sha256));
+    this.#acquiring += 1;
+    return acquire(offer, {
+      store: this.#store,
+      signal,
+      onProgress,
+      download: (request, wanted, report) =>
+        download(request, this.#settings, {
+          clock,
+          logger,
+          random,
+          signal: wanted,
+          onProgress: report,
+          freeBytes,
+        }),
+      refuse: async (file, signature) => {
+        // Again, for they may have been changed: one that is damaged by now is this host's failure.
+        const trusted = await loadTrustKeys(trust.keys);
+        if (trusted.length === 0) return undefined;
+        const verdict = await verifySignature(file, signature, trusted);
+        return verdict.ok ? undefined : verdict.reason;
+      },
+    }).finally(() => {
+      this.#acquiring -= 1;
+    });
+  }
+
+  /** Deletes what nobody needs: neither one of these sets nor the last offer. */
+  async keepOnly(sets: ReadonlySet<string>): Promise<void> {
+    // What an offer under way has unpacked belongs to no set yet.
+    if (this.#acquiring > 0) return;
+    await this.#store.keepOnly(sets, this.#wanted);
+  }
+}
+
+async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}

@@ -1,0 +1,346 @@
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../foundation/clock.ts";
+import { describeError } from "../foundation/errors.ts";
+import type { Logger } from "../foundation/logger.ts";
+import { ReportedState } from "../opamp/agent/reported-state.ts";
+import { formatInstanceUid } from "../opamp/instance-uid.ts";
+import { ConfigurationBook } from "./change/configuration-book.ts";
+import { ConfigurationIntake } from "./change/configuration-intake.ts";
+import { Guard } from "./change/guard.ts";
+import { Journal } from "./change/journal.ts";
+import { collectorEnvironment, makeWorkshop } from "./change/make-workshop.ts";
+import { PackageIntake } from "./change/package-intake.ts";
+import { restartCollector } from "./change/restart-command.ts";
+import { Road } from "./change/road.ts";
+import type { ConfigurationInputs } from "./change/snapshots.ts";
+import { WayBack } from "./change/way-back.ts";
+import type { Workshop } from "./change/workshop.ts";
+import { AgentLog } from "./collector/agent-log.ts";
+import { type CollectorBinary, identifyBinary } from "./collector/binary.ts";
+import { Collector } from "./collector/collector.ts";
+import { LinkedCollector } from "./collector/linked-collector.ts";
+import { RestartPolicy } from "./collector/restart-policy.ts";
+import type { RunAs } from "./collector/run-as.ts";
+import { startProcess } from "./collector/start-process.ts";
+import { ConfigurationError } from "./configuration/configuration-error.ts";
+import { readableLocalFiles } from "./configuration/readable-local-files.ts";
+import { redact } from "./configuration/redact.ts";
+import { readYaml } from "./configuration/yaml-reader.ts";
+import { writeYaml } from "./configuration/yaml-writer.ts";
+import { sessionSettings } from "./connection/session-settings.ts";
+import { Upstream } from "./connection/upstream.ts";
+import type { Packages } from "./packages/packages.ts";
+import { type Program, Programs } from "./packages/programs.ts";
+import { toPackageStatuses } from "./packages/statuses.ts";
+import { type Attributes, describeAgent } from "./report/agent-description.ts";
+import { agentCapabilities } from "./report/capabilities.ts";
+import { Reporter } from "./report/reporter.ts";
+import { Verdicts } from "./report/verdicts.ts";
+import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
+import type { SupervisorFiles } from "./storage/supervisor-files.ts";
+import { Observation } from "./telemetry/observation.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
+
+export interface SupervisorDeps {
+  /** Of this program. */
+  version: string;
+  clock: Clock;
+  logger: Logger;
+  /** Takes the Collector's own lines, with `agent.passthrough_logs`. */
+  collectorLogger: Logger;
+  /** Values of the settings that must not appear anywhere. */
+  secrets: ReadonlySet<string>;
+  telemetry: Telemetry;
+}
+
+/** What a supervisor is made of. */
+export interface Parts {
+  log: AgentLog;
+  collector: Collector;
+  linked: LinkedCollector;
+  programs: Programs;
+  book: ConfigurationBook;
+  state: ReportedState;
+  reporter: Reporter;
+  verdicts: Verdicts;
+  workshop: Workshop;
+  journal: Journal;
+  road: Road;
+  wayBack: WayBack;
+  intake: ConfigurationIntake;
+  /** Undefined where packages are not accepted. */
+  packageIntake: PackageIntake | undefined;
+  guard: Guard;
+  upstream: Upstream;
+  observation: Observation;
+  /** What this host says of an agent that is this binary. */
+  describe: (binary: CollectorBinary | undefined) => Attributes;
+  /** The program of what runs, or why there is none. */
+  program: () => Promise<Program | { missing: string }>;
+  /** Writes something down; what counts in this process counts even when the disk cannot be written. */
+  saved: (what: string, saving: Promise<void>) => Promise<boolean>;
+}
+
+const newMark = () => randomBytes(8).toString("hex");
+
+/** Wires the parts of a supervisor together. Nothing of it runs yet. */
+export function assemble(
+  settings: SupervisorSettings,
+  files: SupervisorFiles,
+  { runAs, packages }: { runAs: RunAs | undefined; packages: Packages | undefined },
+  deps: SupervisorDeps,
+): Parts {
+  const { clock, logger, telemetry } = deps;
+  const { agent, capabilities } = settings;
+  const { tracer } = telemetry;
+
+  const saved: Parts["saved"] = async (what, saving) => {
+    try {
+      await saving;
+      return true;
+    } catch (error) {
+      const fields = { event: "state_not_saved", what, error: describeError(error) };
+      logger.error(fields, `cannot write down ${what}`);
+      return false;
+    }
+  };
+  const describe: Parts["describe"] = (binary) =>
+    describeAgent({
+      instanceId: formatInstanceUid(files.instanceUid),
+      serviceName: binary?.identified ? binary.command : "otelcol",
+      serviceVersion: binary?.identified ? binary.version : "",
+      overrides: agent.description,
+    });
+
+  const configPath = files.path("effective.yaml");
+  const log = new AgentLog({ path: files.path("agent.log"), logger, clock, ...agent.log });
+  const ensureInstalled = (mark: string) => files.ensureInstalled(mark);
+  const collector = new Collector({
+    clock,
+    logger,
+    log,
+    record: (running) => files.running.save(running ?? null),
+    spawn: (launch) => startProcess(launch, { clock, logger, log, runAs, configPath, ensureInstalled }),
+  });
+  const { token, port: lastPort } = files.link.value;
+  const linked = new LinkedCollector({
+    clock,
+    logger,
+    tracer,
+    collector,
+    token,
+    fixedPort: agent.opampServerPort,
+    lastPort,
+    portChanged: (port) => saved("the port of the local link", files.link.save({ token, port })),
+    reported({ description, availableComponents, customCapabilities }) {
+      if (description) reporter.described(description);
+      if (availableComponents) reporter.components(availableComponents);
+      if (customCapabilities) reporter.customCapabilities(customCapabilities);
+    },
+    customMessage: (message) => upstream.sendCustomMessage(message),
+  });
+  const programs = new Programs({
+    local: agent.executable,
+    acceptsPackages: capabilities.acceptsPackages,
+    loadSet: async (id) => packages?.load(id),
+    identify: (executable) =>
+      identifyBinary({
+        executable,
+        env: collectorEnvironment(settings),
+        timeoutMs: agent.bootstrapTimeoutMs,
+        cachePath: files.path("binary.json"),
+        runAs,
+        clock,
+      }),
+  });
+  const book = new ConfigurationBook(
+    files.book.value,
+    (content) => saved("configuration_book.json", files.book.save(content)),
+    settings.packages.keep,
+  );
+  const program = () => programs.find(book.current?.packages ?? null);
+
+  const state = new ReportedState({
+    instanceUid: files.instanceUid,
+    capabilities: agentCapabilities(settings),
+  });
+  const verdicts = new Verdicts({
+    state,
+    book,
+    save: (status) => saved("the status of the remote configuration", files.saveRemoteConfigStatus(status)),
+    changed: () => reporter.refresh(),
+  });
+  const reporter = new Reporter({
+    state,
+    collector,
+    book,
+    clock,
+    overrides: agent.description,
+    redactedText: async (id) => {
+      const snapshot = await files.snapshots.load(id).catch(() => undefined);
+      return snapshot && writeYaml(redact(readYaml(snapshot.text)));
+    },
+    mask: (text) => workshop.mask(text),
+  });
+
+  const saveKept = async (inputs: ConfigurationInputs) => {
+    intake.accept(inputs);
+    // Going back to the reference must never run one that failed.
+    if (capabilities.acceptsRemoteConfig) {
+      await saved("the remote configuration", files.saveRemote(inputs.remote));
+    }
+    if (inputs.ownTelemetry !== undefined) {
+      await saved("the own telemetry settings", files.saveOwnTelemetry(inputs.ownTelemetry));
+    }
+  };
+  const workshop = makeWorkshop({
+    ...deps,
+    settings,
+    programs,
+    runAs,
+    collector,
+    book,
+    snapshots: files.snapshots,
+    configPath,
+    packagesPath: packages?.path,
+    extension: () => ({
+      instanceUid: formatInstanceUid(files.instanceUid),
+      port: linked.port,
+      token,
+      reportsAvailableComponents: capabilities.reportsAvailableComponents,
+      ...(agent.onSupervisorExit === "stop" && {
+        parent: { pid: process.pid, pollIntervalMs: agent.orphanDetectionIntervalMs },
+      }),
+    }),
+    attributes: (binary) => {
+      const { identifying, nonIdentifying } = describe(binary);
+      return { ...identifying, ...nonIdentifying };
+    },
+    install: async (what) => {
+      await files.install(what.id);
+      await packages?.use(what.packages);
+    },
+    saveKept,
+    reportRemote: (config, verdict) => {
+      observation.decided(config.configHash, verdict);
+      return verdicts.report(config.configHash, verdict);
+    },
+    installingPackages: (set) => packageIntake?.installing(set),
+    keepPackages: async (sets) => packages?.keepOnly(new Set([...sets, ...(packageIntake?.sets ?? [])])),
+    provesLater: (mark, keep) => guard.provesLater(mark, keep),
+    labelChanged: () => reporter.refresh(),
+    runningChanged: (because) => {
+      guard.runningChanged(because);
+      reporter.refresh();
+      void packageIntake?.runningChanged(because);
+      void noteProgram();
+    },
+  });
+  /** With packages the program can become another while the supervisor runs. */
+  const noteProgram = async () => {
+    const found = await program();
+    if (!("missing" in found)) reporter.programChanged(describe(found.binary));
+  };
+
+  const journal = new Journal({ save: (entry) => files.saveJournal(entry) });
+  const road = new Road({
+    journal,
+    logger,
+    isOwnFault: (error) => error instanceof ConfigurationError,
+  });
+  const wayBack = new WayBack(workshop, newMark);
+  const { lastInputs } = files;
+  const intake = new ConfigurationIntake(
+    capabilities.acceptsPackages ? lastInputs : { ...lastInputs, packages: null },
+    {
+      workshop,
+      road,
+      wayBack,
+      newMark,
+      readLocalFiles: () => readableLocalFiles(agent.configFiles, logger),
+      packagesSettled: (set, failure) => packageIntake?.settled(set, failure),
+    },
+  );
+  const packageIntake =
+    capabilities.acceptsPackages && packages !== undefined
+      ? new PackageIntake({
+          workshop,
+          configuration: intake,
+          record: files.packages.value,
+          saveRecord: (record) => saved("packages.json", files.packages.save(record)),
+          saveMessage: (message) =>
+            saved("the offer of packages", files.savePackages(message.packages, message.remote)),
+          acquire: (offer, signal, onProgress) => packages.acquire(offer, signal, onProgress),
+          held: (set) => packages.held(set),
+          report: (view) => {
+            if (capabilities.reportsPackageStatuses) state.set("packageStatuses", toPackageStatuses(view));
+          },
+        })
+      : undefined;
+  const policy = new RestartPolicy({ clock, ...agent.crashLoop });
+  policy.restore(files.crashes.value);
+  const guard = new Guard({
+    workshop,
+    road,
+    wayBack,
+    policy,
+    savePolicy: () => files.crashes.save(policy.snapshot()),
+    probationMs: agent.probationMs,
+    reportedApplied: () => verdicts.reportedApplied(),
+    isReportedFailed: (hash) => verdicts.isReportedFailed(hash),
+    correctVerdict: (hash, verdict) => verdicts.correct(hash, verdict),
+  });
+
+  const upstream = new Upstream(
+    sessionSettings(settings, deps),
+    {
+      remoteConfig: (config) => {
+        packageIntake?.remoteOffered();
+        observation.offered(config.configHash);
+        void intake.offerRemote(config);
+      },
+      packages: (offered, remote) =>
+        void packageIntake?.offer({ packages: offered, remote, fromThisHost: false }),
+      ownTelemetry: (offers) => intake.offerOwnTelemetry(offers),
+      restart: () => road.urgent(() => observation.command(() => restartCollector(workshop))),
+      customMessage: (message) => linked.sendCustomMessage(message),
+      instanceUid: (uid) => void adoptInstanceUid(uid),
+    },
+    { ...deps, state, tracer },
+  );
+  const adoptInstanceUid = async (uid: Uint8Array) => {
+    await saved("the instance UID", files.saveInstanceUid(uid));
+    const found = await program();
+    reporter.identified(describe("missing" in found ? undefined : found.binary));
+    intake.changeLocal("new instance UID");
+  };
+  const observation = new Observation(telemetry, {
+    collector,
+    state,
+    book,
+    connection: () => upstream.status,
+  });
+
+  return {
+    log,
+    collector,
+    linked,
+    programs,
+    book,
+    state,
+    reporter,
+    verdicts,
+    workshop,
+    journal,
+    road,
+    wayBack,
+    intake,
+    packageIntake,
+    guard,
+    upstream,
+    observation,
+    describe,
+    program,
+    saved,
+  };
+}

@@ -1,31 +1,37 @@
-import { rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Stage } from "./stage.ts";
-import { tellStory } from "./story.ts";
-import { bold, dim, fail, say } from "./voice.ts";
+import { firstStory } from "./stories/first.ts";
+import type { Story } from "./stories/story.ts";
+import { upgradeStory } from "./stories/upgrade.ts";
+import { bold, fail, say } from "./voice.ts";
 
-const { values } = parseArgs({ options: { once: { type: "boolean", default: false } } });
+const stories = new Map<string, Story>([
+  ["first", firstStory],
+  ["upgrade", upgradeStory],
+]);
 
-const stage = await Stage.set();
-let code = 0;
+const { values } = parseArgs({
+  options: { once: { type: "boolean", default: false }, story: { type: "string", default: "first" } },
+});
+const story = stories.get(values.story);
+if (story === undefined) throw new Error(`no story is called ${values.story}`);
+
+// Before anything is there that would be left behind.
 const interrupted = new Promise<"interrupted">((resolve) => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve("interrupted"));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => resolve("interrupted"));
 });
 
+const stage = await Stage.set(story);
+let code = 0;
 try {
-  const outcome = await Promise.race([tellStory(stage), stage.failed, interrupted]);
-  if (outcome !== "interrupted" && !values.once) {
+  const outcome = await Promise.race([story.tell(stage), stage.failed, interrupted]);
+  if (outcome === "interrupted") code = 130;
+  else if (!values.once) {
     say(`
 ${bold("It stays up.")} In another terminal:
 
-  ${dim("# who is out there, and what does it run?")}
-  curl -s ${stage.managementUrl}api/v1/agents
-  ${dim("# give it a configuration of yours, or a bad one")}
-  curl -s --data-binary @collector.yaml ${stage.managementUrl}api/v1/config
-  ${dim("# kill the Collector and look again: same configuration, data flowing")}
-  kill -9 ${stage.collectorPid()}
-  ${dim("# what the Collector says")}
-  tail -f ${stage.directory}/state/agent.log
+${await story.whatNext(stage)}
 
 Ctrl-C stops everything and leaves nothing behind.`);
     await Promise.race([interrupted, stage.failed]);
@@ -36,6 +42,5 @@ Ctrl-C stops everything and leaves nothing behind.`);
   code = 1;
 } finally {
   await stage.strike();
-  await rm(stage.directory, { recursive: true, force: true });
 }
 process.exit(code);

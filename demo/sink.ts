@@ -9,7 +9,7 @@ interface MetricsRequest {
 }
 
 /** A backend: takes OTLP/HTTP in JSON and remembers which metrics and resource attributes arrived. */
-export class MetricsSink {
+export class MetricsSink implements Disposable {
   readonly metricNames = new Set<string>();
   readonly resourceAttributes = new Map<string, string>();
   requests = 0;
@@ -38,7 +38,7 @@ export class MetricsSink {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#server.close();
     this.#server.closeAllConnections();
   }

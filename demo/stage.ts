@@ -1,15 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { constants, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../src/foundation/clock.ts";
 import { silentLogger } from "../src/foundation/logger.ts";
 import { type RunningServer, startServer } from "../src/server/server.ts";
 import { defaultServerSettings } from "../src/server/settings/load.ts";
-import { MetricsSink } from "./sink.ts";
 
 const launcher = fileURLToPath(new URL("../bin/opamp-supervisor", import.meta.url));
 
@@ -21,22 +20,34 @@ export interface AgentView {
   health: { healthy: boolean; status: string; last_error?: string } | null;
   remote_config_status: { status: string; hash: string; error?: string } | null;
   effective_config: Record<string, string> | null;
+  packages: Record<string, PackageView> | null;
 }
 
-/** Everything that plays: an embedded opamp-server, a backend, and the real supervisor with its Collector. */
+/** One package, as the agent reports it. */
+export interface PackageView {
+  status: string;
+  version?: string;
+  offered_version?: string;
+  error?: string;
+  download?: { percent: number; bytes_per_second: number };
+}
+
+/** Of downloads on the stage: loopback would be too quick to watch. */
+export const downloadMiBPerSecond = 10;
+
+/** Everything that plays: an embedded opamp-server, and the real supervisor with its Collector. */
 export class Stage {
   readonly directory: string;
-  readonly sink: MetricsSink;
   /** Rejects when the supervisor ends by itself. */
   readonly failed: Promise<never>;
   readonly #server: RunningServer;
   readonly #supervisor: ChildProcess;
+  readonly #belongings = new AsyncDisposableStack();
   #output = "";
   #striking = false;
 
-  private constructor(directory: string, server: RunningServer, sink: MetricsSink, supervisor: ChildProcess) {
+  private constructor(directory: string, server: RunningServer, supervisor: ChildProcess) {
     this.directory = directory;
-    this.sink = sink;
     this.#server = server;
     this.#supervisor = supervisor;
     for (const stream of [supervisor.stdout, supervisor.stderr]) {
@@ -53,40 +64,35 @@ export class Stage {
     this.failed.catch(() => undefined);
   }
 
-  static async set(): Promise<Stage> {
-    const collector = process.env.OTELCOL;
-    if (collector === undefined)
-      throw new Error("OTELCOL does not name a Collector: start this with npm run demo");
+  static async set({ usesPackages }: { usesPackages: boolean }): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), "opamp-demo-"));
-    const settings = defaultServerSettings();
-    settings.opamp.address = { host: "127.0.0.1", port: 0 };
-    settings.management.address = { host: "127.0.0.1", port: 0 };
-    const server = await startServer(settings, { clock: systemClock, log: silentLogger });
-    const sink = await MetricsSink.open();
-    const supervisorYaml = join(directory, "supervisor.yaml");
-    await writeFile(
-      supervisorYaml,
-      `server:
-  endpoint: ${server.opampUrl.href}
-capabilities:
-  accepts_remote_config: true
-  reports_remote_config: true
-  accepts_restart_command: true
-storage:
-  directory: ${join(directory, "state")}
-agent:
-  executable: ${collector}
-  description:
-    non_identifying_attributes:
-      deployment.environment.name: demo
-`,
-    );
-    const supervisor = spawn(launcher, ["--config", supervisorYaml], {
-      stdio: ["ignore", "pipe", "pipe"],
-      // A Ctrl-C in the terminal is answered by the demo, which then stops the supervisor in order.
-      detached: true,
-    });
-    return new Stage(directory, server, sink, supervisor);
+    try {
+      const settings = defaultServerSettings();
+      settings.opamp.address = { host: "127.0.0.1", port: 0 };
+      settings.management.address = { host: "127.0.0.1", port: 0 };
+      if (usesPackages) {
+        const packages = join(directory, "packages");
+        await mkdir(packages);
+        settings.packages = { directory: packages, url: undefined, headers: {}, maxDownloads: 10 };
+      }
+      const server = await startServer(settings, { clock: systemClock, log: silentLogger });
+      const file = join(directory, "supervisor.yaml");
+      await writeFile(file, supervisorYaml(directory, server.opampUrl.href, usesPackages));
+      const supervisor = spawn(launcher, ["--config", file], {
+        stdio: ["ignore", "pipe", "pipe"],
+        // A Ctrl-C in the terminal is answered by the demo, which then stops the supervisor in order.
+        detached: true,
+      });
+      return new Stage(directory, server, supervisor);
+    } catch (error) {
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Something of a story that goes when everything goes. */
+  use<T extends Disposable | AsyncDisposable>(belonging: T): T {
+    return this.#belongings.use(belonging);
   }
 
   get managementUrl(): string {
@@ -110,14 +116,25 @@ agent:
 
   /** Pushes a configuration the way an operator does, and gives back its hash. */
   async push(configuration: string): Promise<string> {
-    const response = await fetch(new URL("api/v1/config", this.managementUrl), {
-      method: "POST",
-      body: configuration,
-      headers: { "content-type": "application/yaml" },
-    });
-    const answer = (await response.json()) as { config_hash: string };
-    if (!response.ok) throw new Error(`the server refused the configuration: ${JSON.stringify(answer)}`);
-    return answer.config_hash;
+    const answer = await this.#post("api/v1/config", configuration, "application/yaml");
+    return (answer as { config_hash: string }).config_hash;
+  }
+
+  /** Puts a file into the server's folder of packages, the way an operator does; the path there. */
+  async putPackage(name: string, version: string, file: string): Promise<string> {
+    const path = join(this.directory, "packages", name, version, "otelcol");
+    const aside = `${dirname(path)}/.otelcol`;
+    await mkdir(dirname(path), { recursive: true });
+    await copyFile(file, aside, constants.COPYFILE_FICLONE);
+    await rename(aside, path);
+    return path;
+  }
+
+  /** Has the server read its folder now, and offer this version to everyone. */
+  async offerPackage(name: string, version: string): Promise<{ offered: number }> {
+    await this.#post("api/v1/packages/rescan");
+    const body = JSON.stringify({ packages: { [name]: version } });
+    return (await this.#post("api/v1/packages/offer", body)) as { offered: number };
   }
 
   /** Waits until `look` gives something, or says what did not happen. */
@@ -148,7 +165,7 @@ agent:
     return `the supervisor's last words:\n${this.#output}\nthe Collector's last words:\n${log.slice(-4_000)}`;
   }
 
-  /** Stops everything that was started. */
+  /** Stops everything that was started, and deletes what it wrote. */
   async strike(): Promise<void> {
     this.#striking = true;
     const ended = new Promise<void>((resolve) => {
@@ -158,10 +175,47 @@ agent:
     this.#supervisor.kill("SIGTERM");
     await ended;
     await this.#server.close();
-    this.sink.close();
+    await this.#belongings.disposeAsync();
+    // What a story was writing when it was interrupted may come in between.
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #post(path: string, body = "", type = "application/json"): Promise<unknown> {
+    const headers = { "content-type": type };
+    const response = await fetch(new URL(path, this.managementUrl), { method: "POST", body, headers });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(`the server refused ${path}: ${JSON.stringify(answer)}`);
+    return answer;
   }
 
   async #get(path: string): Promise<unknown> {
     return (await fetch(new URL(path, this.managementUrl))).json();
   }
+}
+
+/** A Collector of the story, which scripts/demo.mjs has made ready. */
+export function collectorFrom(variable: "OTELCOL" | "OTELCOL_SECOND" | "OTELCOL_FEWER"): string {
+  const path = process.env[variable];
+  if (path !== undefined) return path;
+  throw new Error(`${variable} does not name a Collector: start this with npm run demo`);
+}
+
+function supervisorYaml(directory: string, endpoint: string, usesPackages: boolean): string {
+  return `server:
+  endpoint: ${endpoint}
+capabilities:
+  accepts_remote_config: true
+  reports_remote_config: true
+  accepts_restart_command: true
+  accepts_packages: ${usesPackages}
+storage:
+  directory: ${join(directory, "state")}
+agent:
+  executable: ${collectorFrom("OTELCOL")}
+  description:
+    non_identifying_attributes:
+      deployment.environment.name: demo
+packages:
+  bandwidth_limit: ${downloadMiBPerSecond}MiB
+`;
 }

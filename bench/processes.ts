@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { readProc } from "../test/interop/proc.ts";
 
 /** Memory of one or more processes in MiB, of `/proc/PID/smaps_rollup`. */
@@ -20,6 +20,26 @@ export function memoryOf(pids: readonly number[]): Memory {
     total.anonymous += mib("Anonymous");
   }
   return total;
+}
+
+/** Resident memory of the processes now, in MiB. */
+export function rssOf(pids: readonly number[]): number {
+  return sumOfStatus(pids, "VmRSS");
+}
+
+/** The most that each was since {@link forgetPeaks}, added up, in MiB. */
+export function peakRss(pids: readonly number[]): number {
+  return sumOfStatus(pids, "VmHWM");
+}
+
+/** Has the kernel count peaks from now on. */
+export function forgetPeaks(pids: readonly number[]): void {
+  for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, "5");
+}
+
+function sumOfStatus(pids: readonly number[], key: string): number {
+  const line = new RegExp(`^${key}:\\s+(\\d+) kB`, "m");
+  return pids.reduce((sum, pid) => sum + Number(line.exec(readProc(pid, "status"))?.[1] ?? 0) / 1024, 0);
 }
 
 /** CPU time of all threads of the processes in milliseconds, as finely as the scheduler counts it. */

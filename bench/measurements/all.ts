@@ -5,6 +5,8 @@ import { configGap } from "./config-gap.ts";
 import { configPush } from "./config-push.ts";
 import { crashLoop } from "./crash-loop.ts";
 import { createIdle } from "./idle.ts";
+import { packageDownload } from "./package-download.ts";
+import { packageSwap } from "./package-swap.ts";
 import { start } from "./start.ts";
 import { supervisorKill } from "./supervisor-kill.ts";
 
@@ -19,6 +21,8 @@ export function allMeasurements(): Measurement[] {
     collectorKill,
     crashLoop,
     supervisorKill,
+    packageSwap,
+    packageDownload,
     createIdle(),
   ];
 }

@@ -63,7 +63,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function validate(path: string): number {
-  const { warnings } = loadSupervisorSettings(path);
+  const { warnings } = loadSupervisorSettings(path, { checkOnly: true });
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(`${path}: valid\n`);
   return exitCode.ok;

@@ -6,6 +6,7 @@ import { ReportedState } from "../opamp/agent/reported-state.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
 import { ConfigurationBook } from "./change/configuration-book.ts";
 import { ConfigurationIntake } from "./change/configuration-intake.ts";
+import { Connections } from "./change/connections.ts";
 import { Guard } from "./change/guard.ts";
 import { Journal } from "./change/journal.ts";
 import { collectorEnvironment, makeWorkshop } from "./change/make-workshop.ts";
@@ -16,7 +17,7 @@ import type { ConfigurationInputs } from "./change/snapshots.ts";
 import { WayBack } from "./change/way-back.ts";
 import type { Workshop } from "./change/workshop.ts";
 import { AgentLog } from "./collector/agent-log.ts";
-import { type CollectorBinary, identifyBinary } from "./collector/binary.ts";
+import { type CollectorBinary, fileIdentityOf, identifyBinary } from "./collector/binary.ts";
 import { Collector } from "./collector/collector.ts";
 import { LinkedCollector } from "./collector/linked-collector.ts";
 import { RestartPolicy } from "./collector/restart-policy.ts";
@@ -27,8 +28,7 @@ import { readableLocalFiles } from "./configuration/readable-local-files.ts";
 import { redact } from "./configuration/redact.ts";
 import { readYaml } from "./configuration/yaml-reader.ts";
 import { writeYaml } from "./configuration/yaml-writer.ts";
-import { sessionSettings } from "./connection/session-settings.ts";
-import { Upstream } from "./connection/upstream.ts";
+import type { Upstream } from "./connection/upstream.ts";
 import type { Packages } from "./packages/packages.ts";
 import { type Program, Programs } from "./packages/programs.ts";
 import { toPackageStatuses } from "./packages/statuses.ts";
@@ -72,6 +72,7 @@ export interface Parts {
   packageIntake: PackageIntake | undefined;
   guard: Guard;
   upstream: Upstream;
+  connections: Connections;
   observation: Observation;
   /** What this host says of an agent that is this binary. */
   describe: (binary: CollectorBinary | undefined) => Attributes;
@@ -81,13 +82,22 @@ export interface Parts {
   saved: (what: string, saving: Promise<void>) => Promise<boolean>;
 }
 
+/** What was found out about this host before. */
+export interface Surroundings {
+  /** `agent.run_as`. */
+  runAs: RunAs | undefined;
+  /** The Collector ends when this process dies. */
+  endsWithUs: boolean;
+  packages: Packages | undefined;
+}
+
 const newMark = () => randomBytes(8).toString("hex");
 
 /** Wires the parts of a supervisor together. Nothing of it runs yet. */
 export function assemble(
   settings: SupervisorSettings,
   files: SupervisorFiles,
-  { runAs, packages }: { runAs: RunAs | undefined; packages: Packages | undefined },
+  { runAs, endsWithUs, packages }: Surroundings,
   deps: SupervisorDeps,
 ): Parts {
   const { clock, logger, telemetry } = deps;
@@ -120,7 +130,8 @@ export function assemble(
     logger,
     log,
     record: (running) => files.running.save(running ?? null),
-    spawn: (launch) => startProcess(launch, { clock, logger, log, runAs, configPath, ensureInstalled }),
+    spawn: (launch) =>
+      startProcess(launch, { clock, logger, log, runAs, endsWithUs, configPath, ensureInstalled }),
   });
   const { token, port: lastPort } = files.link.value;
   const linked = new LinkedCollector({
@@ -131,7 +142,8 @@ export function assemble(
     token,
     fixedPort: agent.opampServerPort,
     lastPort,
-    portChanged: (port) => saved("the port of the local link", files.link.save({ token, port })),
+    portChanged: (port) =>
+      saved("the port of the local link", files.link.save({ ...files.link.value, port })),
     reported({ description, availableComponents, customCapabilities }) {
       if (description) reporter.described(description);
       if (availableComponents) reporter.components(availableComponents);
@@ -143,6 +155,7 @@ export function assemble(
     local: agent.executable,
     acceptsPackages: capabilities.acceptsPackages,
     loadSet: async (id) => packages?.load(id),
+    identityOf: fileIdentityOf,
     identify: (executable) =>
       identifyBinary({
         executable,
@@ -187,7 +200,9 @@ export function assemble(
     intake.accept(inputs);
     // Going back to the reference must never run one that failed.
     if (capabilities.acceptsRemoteConfig) {
-      await saved("the remote configuration", files.saveRemote(inputs.remote));
+      const hash = Buffer.from(inputs.remote?.configHash ?? []).toString("hex");
+      const isRefused = book.quarantineOf(hash) !== undefined;
+      await saved("the remote configuration", files.saveRemote(isRefused ? undefined : inputs.remote));
     }
     if (inputs.ownTelemetry !== undefined) {
       await saved("the own telemetry settings", files.saveOwnTelemetry(inputs.ownTelemetry));
@@ -251,7 +266,12 @@ export function assemble(
   const wayBack = new WayBack(workshop, newMark);
   const { lastInputs } = files;
   const intake = new ConfigurationIntake(
-    capabilities.acceptsPackages ? lastInputs : { ...lastInputs, packages: null },
+    {
+      ...lastInputs,
+      // What is not accepted any more does not go on counting because it once was.
+      ...(!capabilities.acceptsPackages && { packages: null }),
+      ...(!capabilities.acceptsRemoteConfig && { remote: undefined }),
+    },
     {
       workshop,
       road,
@@ -259,6 +279,7 @@ export function assemble(
       newMark,
       readLocalFiles: () => readableLocalFiles(agent.configFiles, logger),
       packagesSettled: (set, failure) => packageIntake?.settled(set, failure),
+      saveWaiting: (offer) => saved("the configuration that waits", files.saveWaitingRemote(offer)),
     },
   );
   const packageIntake =
@@ -291,13 +312,12 @@ export function assemble(
     correctVerdict: (hash, verdict) => verdicts.correct(hash, verdict),
   });
 
-  const upstream = new Upstream(
-    sessionSettings(settings, deps),
+  const connections = new Connections(
+    settings,
     {
       remoteConfig: (config) => {
-        packageIntake?.remoteOffered();
         observation.offered(config.configHash);
-        void intake.offerRemote(config);
+        if (packageIntake?.remoteOffered(config) !== true) void intake.offerRemote(config);
       },
       packages: (offered, remote) =>
         void packageIntake?.offer({ packages: offered, remote, fromThisHost: false }),
@@ -306,8 +326,9 @@ export function assemble(
       customMessage: (message) => linked.sendCustomMessage(message),
       instanceUid: (uid) => void adoptInstanceUid(uid),
     },
-    { ...deps, state, tracer },
+    { ...deps, files: files.connection, state, tracer, newMark, saved },
   );
+  const { upstream } = connections;
   const adoptInstanceUid = async (uid: Uint8Array) => {
     await saved("the instance UID", files.saveInstanceUid(uid));
     const found = await program();
@@ -338,6 +359,7 @@ export function assemble(
     packageIntake,
     guard,
     upstream,
+    connections,
     observation,
     describe,
     program,

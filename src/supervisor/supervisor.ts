@@ -1,7 +1,8 @@
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
-import type { PackagesMessage } from "./change/package-intake.ts";
+import type { PackagesMessage } from "./change/packages-message.ts";
 import { restore } from "./change/restoration.ts";
 import { passThrough } from "./collector/agent-log-passthrough.ts";
+import { canEndWithUs } from "./collector/ends-with-us.ts";
 import { examineCollector, findCollectorUser } from "./collector/examine.ts";
 import { findLeftCollector } from "./collector/left-collector.ts";
 import { localFilePaths } from "./configuration/order.ts";
@@ -29,6 +30,7 @@ export async function startSupervisor(
   const { clock, logger } = deps;
   const { instanceId } = settings.agent;
   const runAs = await findCollectorUser(settings.agent.runAs);
+  const endsWithUs = settings.agent.onSupervisorExit === "stop" && (await canEndWithUs(logger));
   const files = await openSupervisorFiles(settings.storage.directory, {
     clock,
     logger,
@@ -41,7 +43,7 @@ export async function startSupervisor(
       ...deps,
       inUse: (files.book.value.current?.packages ?? null) !== null,
     });
-    const parts = assemble(settings, files, { runAs, packages }, deps);
+    const parts = assemble(settings, files, { runAs, endsWithUs, packages }, deps);
     const supervisor = new Supervisor(settings, files, parts, deps);
     await supervisor.start();
     return supervisor;
@@ -69,7 +71,7 @@ export class Supervisor {
 
   async start(): Promise<void> {
     const { agent, healthcheck } = this.#settings;
-    const { linked, log, guard, road, verdicts, observation, packageIntake, upstream } = this.#parts;
+    const { linked, log, guard, road, verdicts, observation, packageIntake, connections } = this.#parts;
     const source = { supervisorWorks: () => this.#ended === undefined };
     const health = await serveHealth(healthcheck, source, this.#deps);
     if (health !== undefined) this.#closers.push(() => health.close());
@@ -80,11 +82,13 @@ export class Supervisor {
     guard.start();
     linked.watchLiveness(agent.livenessTimeoutMs);
     road.pause();
-    await verdicts.resume(this.#files.remoteConfigStatus);
+    const { acceptsRemoteConfig } = this.#settings.capabilities;
+    // Where none is accepted any more, none is applied.
+    if (acceptsRemoteConfig) await verdicts.resume(this.#files.remoteConfigStatus);
     observation.start();
     await packageIntake?.restore(this.#lastPackages());
     const described = this.#examine();
-    upstream.start(described);
+    connections.start(described);
     await described;
     await this.#restore();
     await this.#watch();
@@ -117,7 +121,7 @@ export class Supervisor {
   }
 
   async #end(endCollector: () => Promise<void>): Promise<void> {
-    const { guard, intake, packageIntake, road, reporter, upstream, linked, log } = this.#parts;
+    const { guard, intake, packageIntake, road, reporter, connections, linked, log } = this.#parts;
     guard.stop();
     intake.stop();
     packageIntake?.stop();
@@ -126,7 +130,7 @@ export class Supervisor {
     await roadClosed;
     reporter.shuttingDown();
     linked.stopWatching();
-    await Promise.all([upstream.stop(), ...this.#closers.map((close) => close())]);
+    await Promise.all([connections.stop(), ...this.#closers.map((close) => close())]);
     await linked.close();
     await log.close();
     await this.#files.close();
@@ -153,8 +157,9 @@ export class Supervisor {
 
   /** Brings back what an earlier supervisor left: the Collector, the change under way, the offer of packages. */
   async #restore(): Promise<void> {
-    const { workshop, road, guard, wayBack, intake, packageIntake, saved } = this.#parts;
-    const { running, unfinished, savedRemote } = this.#files;
+    const { workshop, road, guard, wayBack, intake, packageIntake, verdicts, saved } = this.#parts;
+    const { running, unfinished, savedRemote, waitingRemote } = this.#files;
+    const { acceptsRemoteConfig } = this.#settings.capabilities;
     const found = await findLeftCollector(
       running.value ?? undefined,
       this.#files.path("effective.yaml"),
@@ -169,9 +174,11 @@ export class Supervisor {
       unfinished,
       forgetUnfinished: () => saved("the journal", this.#files.saveJournal(undefined)),
       found,
-      savedRemote: this.#settings.capabilities.acceptsRemoteConfig ? savedRemote : undefined,
+      askServerAgain: (hash) => (hash === null ? Promise.resolve() : verdicts.lose(hash)),
+      savedRemote: acceptsRemoteConfig ? savedRemote : undefined,
     });
-    await packageIntake?.resume(goesOn && unfinished?.kind === "packages");
+    if (waitingRemote !== undefined && acceptsRemoteConfig) await intake.resumeWaiting(waitingRemote);
+    await packageIntake?.resume(goesOn ? unfinished : undefined);
   }
 
   #lastPackages(): PackagesMessage | undefined {

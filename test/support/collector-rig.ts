@@ -14,6 +14,7 @@ import { ScriptedProcess } from "./scripted-process.ts";
 
 export const launchOf = (mark: string, args: string[] = []): Launch => ({
   mark,
+  role: "desired",
   executable: "/otelcol",
   fileIdentity: "",
   args,

@@ -132,6 +132,15 @@ export async function portTaken(host: SupervisorHost, name: string): Promise<Age
   return named(host, name, { port });
 }
 
+/** Gives the host a fallback of its own, with the generation "fallback"; resolves to the port that it takes data on. */
+export async function addFallback(host: SupervisorHost): Promise<number> {
+  const port = await freePort();
+  const telemetry = { resource: { generation: "fallback" } };
+  host.writeConfigFile("fallback.yaml", host.pipeline({ port, telemetry }));
+  await host.writeSettings({ startup_fallback_configs: [join(host.dir, "fallback.yaml")] });
+  return port;
+}
+
 /** Has the Collector run the configuration "before", and the supervisor get a signal at `fault` from then on. */
 export async function startBefore(host: SupervisorHost, fault: Fault): Promise<LaunchedProcess> {
   const supervisor = await startFaulty(host);

@@ -1,13 +1,18 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { type PackagesAvailable, type PackageStatus, PackageStatusEnum } from "../../src/opamp/messages.ts";
+import { type PackageStatus, PackageStatusEnum, type PackagesAvailable } from "../../src/opamp/messages.ts";
 import { collectorBinary, secondCollectorBinary } from "./collector.ts";
 import { expectRuns, named } from "./fault-host.ts";
 import type { OtlpSender, SendReport } from "./otlp-sender.ts";
 import { PackageServer, type PackageSpec } from "./package-server.ts";
 import type { RecordingOpampServer } from "./recording-opamp-server.ts";
-import { type HostOptions, type PipelineOptions, type SupervisorHost, supervisorHost } from "./supervisor-host.ts";
+import {
+  type HostOptions,
+  type PipelineOptions,
+  type SupervisorHost,
+  supervisorHost,
+} from "./supervisor-host.ts";
 
 /** A host that takes packages. */
 export function takingPackages(options: HostOptions = {}): HostOptions {
@@ -81,7 +86,11 @@ export function crashesWhen(name: string): string {
 }
 
 /** A copy of the host's Collector, after `edit` of its bytes. */
-export function editedProgram(host: SupervisorHost, name: string, edit: (bytes: Buffer) => Buffer): PackageSpec {
+export function editedProgram(
+  host: SupervisorHost,
+  name: string,
+  edit: (bytes: Buffer) => Buffer,
+): PackageSpec {
   const path = join(host.dir, name);
   writeFileSync(path, edit(readFileSync(collectorBinary())), { mode: 0o755 });
   return { file: path, version: name };

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { systemClock } from "../../src/foundation/clock.ts";
@@ -43,6 +50,12 @@ export interface RecordingServerOptions {
   /** 0: any free one. */
   port?: number;
   customCapabilities?: string[];
+  /** Serves wss and https. */
+  tls?: ServerOptions;
+  /** Whether it announces that it issues certificates; default true. */
+  issues?: boolean;
+  /** The HTTP status to refuse a connection or request with; undefined lets it in. */
+  refuse?: (request: IncomingMessage) => number | undefined;
 }
 
 /**
@@ -62,23 +75,21 @@ export class RecordingOpampServer implements AsyncDisposable {
   /** Pushed while no WebSocket was open; goes with the next answers, one each. */
   readonly #unsent: ServerSays[] = [];
 
-  static async start({
-    port = 0,
-    customCapabilities = [],
-  }: RecordingServerOptions = {}): Promise<RecordingOpampServer> {
-    const server = new RecordingOpampServer(customCapabilities);
+  static async start({ port = 0, ...options }: RecordingServerOptions = {}): Promise<RecordingOpampServer> {
+    const server = new RecordingOpampServer(options);
     server.#server.listen(port, "127.0.0.1");
     await once(server.#server, "listening");
     return server;
   }
 
-  private constructor(customCapabilities: string[]) {
+  private constructor({ customCapabilities = [], tls, refuse, issues = true }: RecordingServerOptions) {
     this.#endpoint = new OpampEndpoint<undefined>(
       {
         capabilities:
           ServerCapability.OffersRemoteConfig |
           ServerCapability.AcceptsEffectiveConfig |
           ServerCapability.OffersConnectionSettings |
+          (issues ? ServerCapability.AcceptsConnectionSettingsRequest : 0n) |
           ServerCapability.OffersPackages |
           ServerCapability.AcceptsPackagesStatus,
         customCapabilities,
@@ -87,7 +98,12 @@ export class RecordingOpampServer implements AsyncDisposable {
         logger: silentLogger,
       },
       {
-        admit: () => ({ admit: true, context: undefined }),
+        admit: (request) => {
+          const status = refuse?.(request);
+          return status === undefined
+            ? { admit: true, context: undefined }
+            : { admit: false, status, message: "the test says no" };
+        },
         onConnected: (connection) => this.#open.add(connection),
         onClosed: (connection) => {
           this.#open.delete(connection);
@@ -96,8 +112,10 @@ export class RecordingOpampServer implements AsyncDisposable {
         onMessage: (connection, message) => this.#take(connection, message),
       },
     );
-    this.#server = createServer((request, response) => this.#endpoint.handleRequest(request, response));
-    this.#server.on("upgrade", (request, socket, head) =>
+    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+      this.#endpoint.handleRequest(request, response);
+    this.#server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
+    this.#server.on("upgrade", (request: IncomingMessage, socket, head) =>
       this.#endpoint.handleUpgrade(request, socket, head),
     );
   }

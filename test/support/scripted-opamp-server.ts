@@ -77,6 +77,7 @@ export class ScriptedOpampServer {
       this.upgradeHeaders.push(request.headers);
       const refusal = this.refuseUpgrade?.();
       if (refusal !== undefined) {
+        socket.on("error", () => undefined);
         const lines = Object.entries(refusal.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`);
         socket.end(`HTTP/1.1 ${refusal.status} No\r\n${lines.join("")}Content-Length: 0\r\n\r\n`);
         this.#notify();

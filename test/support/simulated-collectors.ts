@@ -6,29 +6,19 @@ import {
   type EffectiveConfig,
   EffectiveConfigSchema,
 } from "../../src/opamp/messages.ts";
-import type { CollectorProcess } from "../../src/supervisor/collector/process.ts";
-import type { Life } from "./simulated-life.ts";
-
-/** A merged configuration of the simulation. Each part is a word, perhaps with a comment; "is: " before it makes it YAML. */
-export interface SimulatedText {
-  mark: string;
-  remote: string | null;
-  local: Readonly<Record<string, string>>;
-  ownTelemetry: string | null;
-}
-
-/** How a configuration makes a Collector behave: the first of its parts that is not "good" decides. */
-export function behaviourOf({ remote, local }: Pick<SimulatedText, "remote" | "local">): string {
-  const parts = [remote ?? "good", ...Object.values(local)];
-  const words = parts.map((part) => part.replace(/^is: /, "").split(" ")[0] ?? "");
-  return words.find((word) => word !== "good") ?? "good";
-}
+import { behaviourWith, programAt, type Surroundings } from "./simulated-programs.ts";
+import type { SimulatedText } from "./simulated-text.ts";
 
 /** What a Collector's link gets of the supervisor that listens. */
 export interface LinkListener {
   linked(linkId: number, mark: string): void;
   unlinked(linkId: number): void;
-  reported(linkId: number, report: { health?: ComponentHealth; effectiveConfig?: EffectiveConfig }): void;
+  reported(linkId: number, report: LinkReport): void;
+}
+
+interface LinkReport {
+  health?: ComponentHealth;
+  effectiveConfig?: EffectiveConfig;
 }
 
 interface OpenLink {
@@ -38,6 +28,16 @@ interface OpenLink {
 
 /** Milliseconds of a real Collector, roughly (measured with 0.149.0). */
 const timing = { read: 2, dial: 5, effective: 7, dies: 8, bindFails: 20, healthy: 15, term: 5 };
+
+interface HostOptions {
+  clock: Clock;
+  readConfig: (path: string) => string | undefined;
+  /** The package set in use. */
+  packages: () => string | null;
+  onRead: (collector: SimulatedCollector, text: SimulatedText) => void;
+  onHealthy: (text: SimulatedText) => void;
+  onViolation: (text: string) => void;
+}
 
 /**
  * The host that Collectors run on, and the Collectors: a scripted stand-in for the real one, which cannot be driven
@@ -49,48 +49,57 @@ export class SimulatedHost {
   /** Another process has the port that every configuration but the empty one wants. */
   portTaken = false;
   listener: LinkListener | undefined;
-  readonly #readConfig: (path: string) => string | undefined;
-  readonly #onRead: (text: SimulatedText) => void;
-  readonly #onViolation: (text: string) => void;
-  readonly #onHealthy: (text: SimulatedText) => void;
+  readonly #options: HostOptions;
+  /** When the programs that go bad in time have gone bad. */
+  readonly #souredAt = new Map<string, number>();
   #linkIds = 0;
 
-  constructor(options: {
-    clock: Clock;
-    readConfig: (path: string) => string | undefined;
-    onRead: (text: SimulatedText) => void;
-    onHealthy: (text: SimulatedText) => void;
-    onViolation: (text: string) => void;
-  }) {
+  constructor(options: HostOptions) {
     this.clock = options.clock;
-    this.#readConfig = options.readConfig;
-    this.#onRead = options.onRead;
-    this.#onHealthy = options.onHealthy;
-    this.#onViolation = options.onViolation;
+    this.#options = options;
   }
 
   get alive(): SimulatedCollector[] {
     return this.collectors.filter(({ alive }) => alive);
   }
 
-  start(configPath: string): SimulatedCollector {
-    if (this.alive.length > 0) this.#onViolation("a second Collector was started beside a living one");
-    const collector = new SimulatedCollector(this, 1_000 + this.collectors.length, configPath);
+  start(configPath: string, executable: string): SimulatedCollector {
+    if (this.alive.length > 0)
+      this.#options.onViolation("a second Collector was started beside a living one");
+    const pid = 1_000 + this.collectors.length;
+    const collector = new SimulatedCollector(this, { pid, configPath, executable });
     this.collectors.push(collector);
     return collector;
   }
 
   /** What the Collector finds where its configuration is. */
-  read(configPath: string): SimulatedText | undefined {
-    const data = this.#readConfig(configPath);
+  read(collector: SimulatedCollector): SimulatedText | undefined {
+    const data = this.#options.readConfig(collector.configPath);
     if (data === undefined) return undefined;
     const text = JSON.parse(data) as SimulatedText;
-    this.#onRead(text);
+    this.#options.onRead(collector, text);
     return text;
   }
 
+  /** The package set in use. */
+  get packages(): string | null {
+    return this.#options.packages();
+  }
+
   healthy(text: SimulatedText): void {
-    this.#onHealthy(text);
+    this.#options.onHealthy(text);
+  }
+
+  /** Milliseconds until a program that goes bad in time does so; it begins when that first runs. */
+  soursIn(executable: string, afterMs: number): number {
+    const now = this.clock.monotonic();
+    const at = this.#souredAt.get(executable) ?? now + afterMs;
+    this.#souredAt.set(executable, at);
+    return Math.max(0, at - now);
+  }
+
+  hasSoured(executable: string): boolean {
+    return (this.#souredAt.get(executable) ?? Number.POSITIVE_INFINITY) <= this.clock.monotonic();
   }
 
   dial(): OpenLink | undefined {
@@ -110,17 +119,24 @@ export class SimulatedCollector {
   frozen = false;
   text: SimulatedText | undefined;
   health: ComponentHealth | undefined;
+  /** What it was started with and has read since. */
+  readonly executable: string;
+  readonly configPath: string;
+  packages: string | null = null;
   readonly #host: SimulatedHost;
-  readonly #configPath: string;
   readonly #watchers = new Set<() => void>();
   #started = false;
   #link: OpenLink | undefined;
   #effectiveConfig: EffectiveConfig | undefined;
   end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
-  constructor(host: SimulatedHost, pid: number, configPath: string) {
+  constructor(
+    host: SimulatedHost,
+    { pid, configPath, executable }: { pid: number; configPath: string; executable: string },
+  ) {
     this.#host = host;
-    this.#configPath = configPath;
+    this.configPath = configPath;
+    this.executable = executable;
     this.pid = pid;
     this.#load();
   }
@@ -169,21 +185,26 @@ export class SimulatedCollector {
     this.health = undefined;
     this.#effectiveConfig = undefined;
     this.#at(timing.read, () => {
-      this.text = this.#host.read(this.#configPath);
+      this.packages = this.#host.packages;
+      this.text = this.#host.read(this);
       if (this.text === undefined) this.#fail();
       else this.#run(this.#behaviour());
     });
   }
 
   #behaviour(): string {
-    return this.text === undefined ? "good" : behaviourOf(this.text);
+    return this.text === undefined ? "good" : behaviourWith(this.text, this.surroundings);
+  }
+
+  get surroundings(): Surroundings {
+    return { program: programAt(this.executable), addons: this.packages?.split("+") ?? [] };
   }
 
   #run(behaviour: string): void {
     const [kind, number] = behaviour.split(":");
     const delay = Number(number);
     const isEmpty = this.text?.remote === null && Object.keys(this.text.local).length === 0;
-    if (kind === "dies-at-start") {
+    if (kind === "dies-at-start" || kind === "refused") {
       this.#at(timing.dies, () => this.#fail());
       return;
     }
@@ -201,6 +222,8 @@ export class SimulatedCollector {
       this.#started = true;
       this.#say({ healthy: true, status: "StatusOK" });
     });
+    if (kind === "sours-after")
+      this.#at(3_000 + this.#host.soursIn(this.executable, delay), () => this.#fail());
     if (kind === "dies-after") this.#at(delay, () => this.#fail());
     if (kind === "segfaults-after") this.#at(delay, () => this.#exit({ code: null, signal: "SIGSEGV" }));
     if (kind === "breaks-after") {
@@ -251,7 +274,7 @@ export class SimulatedCollector {
     this.#send({ health: this.health });
   }
 
-  #send(what: { health?: ComponentHealth; effectiveConfig?: EffectiveConfig }): void {
+  #send(what: LinkReport): void {
     this.#link?.listener.reported(this.#link.id, what);
   }
 
@@ -286,61 +309,4 @@ export class SimulatedCollector {
 
 function report(health: { healthy: boolean; status: string }): ComponentHealth {
   return create(ComponentHealthSchema, health);
-}
-
-/** How long after its end an adopted process is found to be gone. */
-const adoptedPollMs = 500;
-
-/** A Collector as one life of the supervisor holds it: `process.ts` without a kernel. */
-export function holdCollector(
-  collector: SimulatedCollector,
-  { life, adopted }: { life: Life; adopted: boolean },
-): CollectorProcess {
-  const startedAt = life.clock.monotonic();
-  const { promise: exited, resolve } = Promise.withResolvers<Awaited<CollectorProcess["exited"]>>();
-  let requested = false;
-  let released = false;
-  const notice = () => {
-    if (life.over || released) return;
-    const { code, signal } = collector.end ?? { code: null, signal: null };
-    resolve({
-      pid: collector.pid,
-      code: adopted ? null : code,
-      signal: adopted ? null : signal,
-      known: !adopted,
-      requested,
-      uptimeMs: life.clock.monotonic() - startedAt,
-      oomKilled: false,
-    });
-  };
-  const noticeSoon = () => life.clock.setTimer(adopted && !requested ? adoptedPollMs : 1, notice);
-  if (collector.alive) collector.onEnd(noticeSoon);
-  else noticeSoon();
-  return {
-    pid: collector.pid,
-    identity: { pid: collector.pid, startTime: `start ${collector.pid}` },
-    adopted,
-    exited,
-    isWrapper: () => false,
-    signal: (signal) => !life.over && collector.signal(signal),
-    async stop({ graceMs }) {
-      if (!collector.alive) return exited;
-      requested = true;
-      await life.perform(() => collector.signal("SIGTERM"), 0);
-      const kill = life.clock.setTimer(graceMs, () => collector.signal("SIGKILL"));
-      const exit = await exited;
-      kill.cancel();
-      return exit;
-    },
-    kill() {
-      if (!life.over) collector.signal("SIGKILL");
-    },
-    checkAlive() {
-      if (!collector.alive && adopted) notice();
-      return collector.alive;
-    },
-    release() {
-      released = true;
-    },
-  };
 }

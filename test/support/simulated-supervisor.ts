@@ -8,6 +8,8 @@ import {
   type RemoteConfigStatus,
   RemoteConfigStatuses,
   RemoteConfigStatusSchema,
+  type ServerToAgent,
+  ServerToAgentSchema,
 } from "../../src/opamp/messages.ts";
 import {
   type BookContent,
@@ -17,36 +19,37 @@ import {
 import { ConfigurationIntake } from "../../src/supervisor/change/configuration-intake.ts";
 import { Guard } from "../../src/supervisor/change/guard.ts";
 import { Journal, type JournalEntry } from "../../src/supervisor/change/journal.ts";
+import { PackageIntake } from "../../src/supervisor/change/package-intake.ts";
+import type { PackagesMessage } from "../../src/supervisor/change/packages-message.ts";
+import { noPackagesRecord, type PackagesRecord } from "../../src/supervisor/change/packages-record.ts";
 import { restartCollector } from "../../src/supervisor/change/restart-command.ts";
 import { restore } from "../../src/supervisor/change/restoration.ts";
 import { Road } from "../../src/supervisor/change/road.ts";
 import { type ConfigurationInputs, Snapshots } from "../../src/supervisor/change/snapshots.ts";
 import { WayBack } from "../../src/supervisor/change/way-back.ts";
-import type { LastResort, Merged, Verdict, Workshop } from "../../src/supervisor/change/workshop.ts";
+import type { Workshop } from "../../src/supervisor/change/workshop.ts";
 import { Collector, type RunningRecord } from "../../src/supervisor/collector/collector.ts";
-import type { Launch } from "../../src/supervisor/collector/launch.ts";
 import { Liveness } from "../../src/supervisor/collector/liveness.ts";
 import { RestartPolicy, type RestartSnapshot } from "../../src/supervisor/collector/restart-policy.ts";
 import { ConfigurationError } from "../../src/supervisor/configuration/configuration-error.ts";
-import { toRemoteConfigStatus } from "../../src/supervisor/report/remote-config-status.ts";
+import { type PackagesView, toPackageStatuses } from "../../src/supervisor/packages/statuses.ts";
 import { Reporter } from "../../src/supervisor/report/reporter.ts";
-import { behaviourOf, holdCollector, type LinkListener, type SimulatedText } from "./simulated-collectors.ts";
+import { Verdicts } from "../../src/supervisor/report/verdicts.ts";
+import type { LinkListener } from "./simulated-collectors.ts";
 import { DiskOfLife } from "./simulated-disk.ts";
 import { Life } from "./simulated-life.ts";
-import {
-  keptFile,
-  keptRemote,
-  keptTelemetryFile,
-  lastInputsOf,
-  remoteBody,
-  toMerged,
-} from "./simulated-text.ts";
+import { holdCollector } from "./simulated-process.ts";
+import { SimulatedStore } from "./simulated-store.ts";
+import { keptFile, keptRemote, keptTelemetryFile, lastInputsOf } from "./simulated-text.ts";
+import { simulatedWorkshop } from "./simulated-workshop.ts";
 import type { World } from "./world.ts";
 
 const applyTimeoutMs = 5_000;
 const livenessTimeoutMs = 30_000;
-const validateMs = 10;
-const validateTimeoutMs = 10_000;
+/** A ServerToAgent with the offer of packages that came last. */
+const packagesFile = "last_recv_packages.dat";
+/** The remote configuration that this host could not take yet. */
+const waitingFile = "waiting_remote_config.dat";
 
 /**
  * One life of a supervisor in a {@link World}: the real road, book, guard, way back, intake, Collector and
@@ -62,11 +65,14 @@ export class SimulatedSupervisor implements LinkListener {
   readonly #disk: DiskOfLife;
   readonly #guard: Guard;
   readonly #intake: ConfigurationIntake;
+  readonly #packageIntake: PackageIntake;
+  readonly #verdicts: Verdicts;
   readonly #reporter: Reporter;
   readonly #liveness: Liveness;
   readonly #workshop: Workshop;
   readonly #wayBack: WayBack;
-  #status: RemoteConfigStatus;
+  /** What is reported of packages; undefined until it is. */
+  packages: PackagesView | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -75,19 +81,16 @@ export class SimulatedSupervisor implements LinkListener {
     const logger: Logger = world.log ?? silentLogger;
     this.#disk = new DiskOfLife(world.disk, this.life);
     const disk = this.#disk;
-    this.#status = fromBinary(
-      RemoteConfigStatusSchema,
-      world.disk.files.get("persistent_state") ?? new Uint8Array(),
-    );
     this.collector = new Collector({
       clock,
       logger,
       log: { position: async () => 0, excerptSince: async () => "Error: as scripted" },
       record: (running) => disk.saveJson("collector.json", running ?? null),
-      spawn: ({ args }) =>
-        this.life.perform(() =>
-          holdCollector(world.host.start(args[1] ?? ""), { life: this.life, adopted: false }),
-        ),
+      spawn: ({ args, executable }) =>
+        this.life.perform(() => {
+          const collector = world.host.start(args[1] ?? "", executable);
+          return holdCollector(collector, { life: this.life, adopted: false });
+        }),
     });
     this.book = new ConfigurationBook(world.disk.json<BookContent>("book.json", emptyBook), (content) =>
       disk.saveJson("book.json", content).then(
@@ -97,7 +100,21 @@ export class SimulatedSupervisor implements LinkListener {
     );
     this.state = new ReportedState({ instanceUid: new Uint8Array(16).fill(1), capabilities: 0n });
     const snapshots = new Snapshots(disk.folder("configurations/"));
+    const store = new SimulatedStore({
+      disk: world.disk,
+      ofLife: disk,
+      life: this.life,
+      online: () => world.online,
+      deleted: (id) => world.deletedSet(id),
+    });
+    this.#verdicts = new Verdicts({
+      state: this.state,
+      book: this.book,
+      save: (status) => this.#saveVerdict(status),
+      changed: () => this.#reporter.refresh(),
+    });
     this.#workshop = {
+      ...simulatedWorkshop(world, { life: this.life, store, snapshots }),
       clock,
       logger,
       collector: this.collector,
@@ -105,29 +122,25 @@ export class SimulatedSupervisor implements LinkListener {
       snapshots,
       applyTimeoutMs,
       mayReload: world.options.mayReload,
-      merge: (inputs, mark) => this.#merge(inputs, mark),
-      lastResorts: async (mark) => this.#lastResorts(mark),
-      missingProgram: async () => undefined,
-      checkProgram: async () => undefined,
-      programVersion: async () => undefined,
-      installingPackages: () => undefined,
-      keepPackages: async () => undefined,
-      validate: ({ id }) => this.#validate(id),
-      install: ({ id }) => disk.linkOver(snapshots.path(id), "effective.yaml"),
-      launch: async ({ id }, configPath = "effective.yaml"): Promise<Launch> => ({
-        mark: id,
-        executable: "otelcol",
-        fileIdentity: "",
-        args: ["--config", configPath],
-        env: {},
-      }),
+      hasFallback: world.options.fallback !== undefined,
+      install: async ({ id, packages }) => {
+        await disk.linkOver(snapshots.path(id), "effective.yaml");
+        await store.use(packages);
+      },
+      installingPackages: (set) => this.#packageIntake.installing(set),
+      keepPackages: (sets) => store.keepOnly(new Set([...sets, ...this.#packageIntake.sets])),
       saveKept: (inputs) => this.#saveKept(inputs),
-      reportRemote: (config, verdict) => this.#report(config.configHash, verdict),
+      reportRemote: async ({ configHash }, verdict) => {
+        if (this.life.over) return;
+        if (verdict.t === "applying") world.server.reported(this, configHash, verdict);
+        await this.#verdicts.report(configHash, verdict);
+      },
       provesLater: (mark, keep) => this.#guard.provesLater(mark, keep),
       labelChanged: () => this.#reporter.refresh(),
       runningChanged: (because) => {
         this.#guard.runningChanged(because);
         this.#reporter.refresh();
+        void this.#packageIntake.runningChanged(because);
       },
       mask: (text) => text,
     };
@@ -152,6 +165,19 @@ export class SimulatedSupervisor implements LinkListener {
       wayBack,
       newMark: world.newMark,
       readLocalFiles: async () => ({ ...world.localFiles }),
+      saveWaiting: (offer) => this.#saveWaiting(offer),
+      packagesSettled: (set, failure) => this.#packageIntake.settled(set, failure),
+      random: () => 0,
+    });
+    this.#packageIntake = new PackageIntake({
+      workshop: this.#workshop,
+      configuration: this.#intake,
+      record: world.disk.json<PackagesRecord>("packages.json", noPackagesRecord),
+      saveRecord: (record) => disk.saveJson("packages.json", record).catch(() => undefined),
+      saveMessage: (message) => this.#savePackages(message),
+      acquire: (offer, signal, onProgress) => store.acquire(offer, signal, onProgress),
+      held: (set) => store.held(set),
+      report: (view) => this.#reportPackages(view),
       random: () => 0,
     });
     const policy = new RestartPolicy({ clock, maxExits: 4, windowMs: 60_000, random: () => 0 });
@@ -163,15 +189,9 @@ export class SimulatedSupervisor implements LinkListener {
       policy,
       savePolicy: () => disk.saveJson("crashes.json", policy.snapshot()),
       probationMs: 30_000,
-      reportedApplied: () => {
-        const isApplied = this.#status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED;
-        return isApplied ? Buffer.from(this.#status.lastRemoteConfigHash).toString("hex") : undefined;
-      },
-      isReportedFailed: (hash) =>
-        this.#isReported(hash) && this.#status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED,
-      correctVerdict: async (hash, verdict) => {
-        if (this.#isReported(hash)) await this.#report(new Uint8Array(Buffer.from(hash, "hex")), verdict);
-      },
+      reportedApplied: () => this.#verdicts.reportedApplied(),
+      isReportedFailed: (hash) => this.#verdicts.isReportedFailed(hash),
+      correctVerdict: (hash, verdict) => this.#verdicts.correct(hash, verdict),
     });
     this.#liveness = new Liveness({ collector: this.collector, clock, timeoutMs: livenessTimeoutMs });
     this.#wayBack = wayBack;
@@ -183,15 +203,17 @@ export class SimulatedSupervisor implements LinkListener {
     const unfinished = disk.json<JournalEntry | null>("journal.json", null) ?? undefined;
     this.#guard.start();
     this.#liveness.start();
-    this.state.set("remoteConfigStatus", this.#status);
     this.road.pause();
-    await this.#settleStatus();
+    await this.#verdicts.resume(
+      fromBinary(RemoteConfigStatusSchema, disk.files.get("persistent_state") ?? new Uint8Array()),
+    );
+    await this.#packageIntake.restore(this.#lastPackages());
     this.#reporter.start({ identifying: {}, nonIdentifying: {} });
-    this.#world.connected(this);
+    this.#world.server.connected(this);
     const record = disk.json<RunningRecord | null>("collector.json", null) ?? undefined;
     const recorded = host.alive.find(({ pid }) => pid === record?.process.pid);
     const left = recorded ?? host.alive[0];
-    await restore({
+    const goesOn = await restore({
       workshop: this.#workshop,
       road: this.road,
       guard: this.#guard,
@@ -203,17 +225,26 @@ export class SimulatedSupervisor implements LinkListener {
         process: holdCollector(left, { life: this.life, adopted: true }),
         record: recorded === undefined ? undefined : record,
       },
+      askServerAgain: async (hash) => hash !== null && this.#verdicts.lose(hash),
       savedRemote: keptRemote(disk.files),
     });
+    const waiting = disk.files.get(waitingFile);
+    if (waiting !== undefined) await this.#intake.resumeWaiting(fromBinary(AgentRemoteConfigSchema, waiting));
+    await this.#packageIntake.resume(goesOn ? unfinished : undefined);
   }
 
   get reportedStatus(): RemoteConfigStatus {
-    return this.#status;
+    return this.state.get("remoteConfigStatus") ?? create(RemoteConfigStatusSchema);
   }
 
-  /** What the server sends. */
-  offer(config: AgentRemoteConfig): void {
-    void this.#intake.offerRemote(config);
+  /** What the server sends; taken as `Upstream` and `Supervisor` take it. */
+  receive({ packagesAvailable, remoteConfig }: ServerToAgent): void {
+    if (packagesAvailable !== undefined) {
+      const message = { packages: packagesAvailable, remote: remoteConfig, fromThisHost: false };
+      void this.#packageIntake.offer(message);
+    } else if (remoteConfig !== undefined) {
+      if (!this.#packageIntake.remoteOffered(remoteConfig)) void this.#intake.offerRemote(remoteConfig);
+    }
   }
 
   offerOwnTelemetry(endpoint: string): void {
@@ -234,6 +265,7 @@ export class SimulatedSupervisor implements LinkListener {
   async leave(how: "stop" | "hand-over"): Promise<void> {
     this.#guard.stop();
     this.#intake.stop();
+    this.#packageIntake.stop();
     const roadClosed = this.road.close();
     if (how === "stop") await this.collector.close();
     else await this.collector.release();
@@ -260,44 +292,12 @@ export class SimulatedSupervisor implements LinkListener {
     if (!this.life.over) this.#liveness.unanswered();
   }
 
-  async #merge(inputs: ConfigurationInputs, mark: string): Promise<Merged> {
-    const remote = remoteBody(inputs.remote);
-    const parts: Omit<SimulatedText, "mark"> = {
-      remote: remote ?? null,
-      local: inputs.localFiles,
-      ownTelemetry: inputs.ownTelemetry?.ownMetrics?.destinationEndpoint ?? null,
-    };
-    if (remote === "malformed") throw new ConfigurationError("not YAML", { entry: "", line: 1 });
-    this.#world.merged(mark, inputs.remote);
-    return toMerged(mark, parts);
-  }
-
-  #lastResorts(mark: string): LastResort[] {
-    const { fallback } = this.#world.options;
-    const empty = { remote: null, local: {}, ownTelemetry: null };
-    const bootstrap: LastResort = { role: "bootstrap", name: "(empty)", merged: toMerged(mark, empty) };
-    if (fallback === undefined) return [bootstrap];
-    const merged = toMerged(mark, { ...empty, local: { "fallback.yaml": fallback } });
-    return [{ role: "fallback", name: "fallback.yaml", merged }, bootstrap];
-  }
-
-  async #validate(id: string): ReturnType<Workshop["validate"]> {
-    if (this.#world.validateHangs) {
-      await this.life.sleep(validateTimeoutMs);
-      return { verdict: "undecided", reason: "the check took longer than 10 s" };
-    }
-    const data = this.#world.disk.files.get(`configurations/${id}.yaml`);
-    const behaviour = behaviourOf(JSON.parse(new TextDecoder().decode(data)) as SimulatedText);
-    await this.life.sleep(validateMs);
-    return behaviour === "refused"
-      ? { verdict: "invalid", reason: "unknown component" }
-      : { verdict: "valid" };
-  }
-
   /** As `Supervisor.#saveKept` does it. */
   async #saveKept(inputs: ConfigurationInputs): Promise<void> {
     this.#intake.accept(inputs);
-    const { remote, ownTelemetry } = inputs;
+    const { ownTelemetry } = inputs;
+    const hash = Buffer.from(inputs.remote?.configHash ?? []).toString("hex");
+    const remote = this.book.quarantineOf(hash) === undefined ? inputs.remote : undefined;
     const saving =
       remote === undefined
         ? this.#disk.remove(keptFile)
@@ -308,41 +308,43 @@ export class SimulatedSupervisor implements LinkListener {
     await this.#disk.writeInTheEnd(keptTelemetryFile, data).catch(() => undefined);
   }
 
-  /** As `Supervisor.#reportRemote` does it. */
-  async #report(configHash: Uint8Array, verdict: Verdict): Promise<void> {
+  async #saveVerdict(status: RemoteConfigStatus): Promise<void> {
     if (this.life.over) return;
-    const status = toRemoteConfigStatus({ configHash }, verdict);
-    this.#status = status;
-    this.state.set("remoteConfigStatus", status);
-    this.#world.reported(this, configHash, verdict);
-    if (verdict.t === "applying") return;
+    const { lastRemoteConfigHash, errorMessage: reason } = status;
+    const isFailed = status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED;
+    const verdict = isFailed ? { t: "failed" as const, reason } : { t: "applied" as const };
+    this.#world.server.reported(this, lastRemoteConfigHash, verdict);
     const data = toBinary(RemoteConfigStatusSchema, status);
     await this.#disk.writeInTheEnd("persistent_state", data).catch(() => undefined);
-    this.#reporter.refresh();
   }
 
-  /** As `Supervisor.#settleStatus` does it. */
-  async #settleStatus(): Promise<void> {
-    const { status, lastRemoteConfigHash } = this.#status;
-    const { RemoteConfigStatuses_APPLYING: applying, RemoteConfigStatuses_FAILED: failed } =
-      RemoteConfigStatuses;
-    const hash = Buffer.from(lastRemoteConfigHash).toString("hex");
-    const refused = this.book.quarantineOf(hash);
-    const { current } = this.book;
-    if (refused !== undefined && status !== failed) {
-      await this.#report(lastRemoteConfigHash, { t: "failed", reason: refused.reason });
-    } else if (status === applying && current?.remoteHash === hash && current.role === "desired") {
-      await this.#report(lastRemoteConfigHash, { t: "applied" });
-    } else if (status === applying) {
-      const reason = "the supervisor ended while this configuration was being applied";
-      await this.#report(lastRemoteConfigHash, { t: "failed", reason });
-    } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
-      this.#status = create(RemoteConfigStatusSchema);
-      this.state.set("remoteConfigStatus", this.#status);
-    }
+  #lastPackages(): PackagesMessage | undefined {
+    const saved = this.#world.disk.files.get(packagesFile) ?? new Uint8Array();
+    const { packagesAvailable: packages, remoteConfig: remote } = fromBinary(ServerToAgentSchema, saved);
+    return packages && { packages, remote, fromThisHost: false };
   }
 
-  #isReported(hash: string): boolean {
-    return Buffer.from(this.#status.lastRemoteConfigHash).toString("hex") === hash;
+  async #saveWaiting(offer: AgentRemoteConfig | undefined): Promise<void> {
+    const saving =
+      offer === undefined
+        ? this.#disk.remove(waitingFile)
+        : this.#disk.writeInTheEnd(waitingFile, toBinary(AgentRemoteConfigSchema, offer));
+    await saving.catch(() => undefined);
+  }
+
+  async #savePackages({ packages, remote }: PackagesMessage): Promise<void> {
+    const message = create(ServerToAgentSchema, {
+      packagesAvailable: packages,
+      ...(remote && { remoteConfig: remote }),
+    });
+    const data = toBinary(ServerToAgentSchema, message);
+    await this.#disk.writeInTheEnd(packagesFile, data).catch(() => undefined);
+  }
+
+  #reportPackages(view: PackagesView): void {
+    if (this.life.over) return;
+    this.packages = view;
+    this.state.set("packageStatuses", toPackageStatuses(view));
+    this.#world.server.packagesReported(this);
   }
 }

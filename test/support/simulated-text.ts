@@ -5,11 +5,25 @@ import {
   AgentRemoteConfigSchema,
   ConnectionSettingsOffersSchema,
 } from "../../src/opamp/messages.ts";
-import { type BookContent, emptyBook } from "../../src/supervisor/change/configuration-book.ts";
+import { type BookContent, emptyBook, faultHash } from "../../src/supervisor/change/configuration-book.ts";
 import type { ConfigurationInputs } from "../../src/supervisor/change/snapshots.ts";
 import type { Merged } from "../../src/supervisor/change/workshop.ts";
-import { behaviourOf, type SimulatedText } from "./simulated-collectors.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
+
+/** A merged configuration of the simulation. Each part is a word, perhaps with a comment; "is: " before it makes it YAML. */
+export interface SimulatedText {
+  mark: string;
+  remote: string | null;
+  local: Readonly<Record<string, string>>;
+  ownTelemetry: string | null;
+}
+
+/** How a configuration makes a Collector behave: the first of its parts that is not "good" decides. */
+export function behaviourOf({ remote, local }: Pick<SimulatedText, "remote" | "local">): string {
+  const parts = [remote ?? "good", ...Object.values(local)];
+  const words = parts.map((part) => part.replace(/^is: /, "").split(" ")[0] ?? "");
+  return words.find((word) => word !== "good") ?? "good";
+}
 
 export const keptFile = "last_recv_remote_config.dat";
 export const keptTelemetryFile = "last_recv_own_telemetry_config.dat";
@@ -58,7 +72,7 @@ function readInputs(data: Uint8Array | undefined): ConfigurationInputs | undefin
 
 /** As `findLastInputs` of `supervisor-files.ts` finds them. */
 export function lastInputsOf(disk: SimulatedDisk): ConfigurationInputs {
-  const { current, wayBack } = disk.json<BookContent>("book.json", emptyBook);
+  const { current, wayBack, quarantined } = disk.json<BookContent>("book.json", emptyBook);
   const telemetry = disk.files.get(keptTelemetryFile);
   const otherwise: ConfigurationInputs = {
     remote: current?.id === null ? keptRemote(disk.files) : undefined,
@@ -68,6 +82,8 @@ export function lastInputsOf(disk: SimulatedDisk): ConfigurationInputs {
   };
   for (const reference of [current, ...wayBack]) {
     if (reference === null || reference.id === null || reference.role === "fallback") continue;
+    const hash = faultHash(reference);
+    if (reference !== current && quarantined.some((entry) => entry.hash === hash)) continue;
     const inputs = readInputs(disk.files.get(`configurations/${reference.id}.json`));
     if (inputs === undefined) continue;
     return current?.id === null ? { ...otherwise, localFiles: inputs.localFiles } : inputs;

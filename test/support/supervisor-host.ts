@@ -121,8 +121,12 @@ export class SupervisorHost {
     await this.writeSettings();
   }
 
-  /** Writes supervisor.yaml; `agent` and `capabilities` go over what the host was made with. */
-  async writeSettings(agent: Section = {}, capabilities: Section = {}): Promise<void> {
+  /** Writes supervisor.yaml; `agent`, `capabilities` and `sections` go over what the host was made with. */
+  async writeSettings(
+    agent: Section = {},
+    capabilities: Section = {},
+    sections: Record<string, Section> = {},
+  ): Promise<void> {
     const { capabilities: able, agent: given, settings, transport = "ws", configFiles = {} } = this.#options;
     const content = {
       server: {
@@ -147,6 +151,7 @@ export class SupervisorHost {
         ...agent,
       },
       ...settings,
+      ...sections,
     };
     await writeFile(this.settingsPath, JSON.stringify(content, undefined, 2));
   }
@@ -187,10 +192,15 @@ export class SupervisorHost {
 
   /** Ends the supervisor and starts another one; resolves when that works. SIGUSR2 leaves the Collector running. */
   async restart(signal: NodeJS.Signals = "SIGUSR2"): Promise<LaunchedProcess> {
-    await this.#supervisors.at(-1)?.kill(signal);
+    await this.kill(signal);
     const supervisor = await this.start();
     await supervisor.waitFor("started");
     return supervisor;
+  }
+
+  /** Ends the supervisor that was started last. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    await this.#supervisors.at(-1)?.kill(signal);
   }
 
   /** Offers a configuration and waits until it is APPLIED. */

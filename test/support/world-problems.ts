@@ -1,9 +1,9 @@
 import type { BookContent } from "../../src/supervisor/change/configuration-book.ts";
 import type { JournalEntry } from "../../src/supervisor/change/journal.ts";
-import { behaviourOf, type SimulatedText } from "./simulated-collectors.ts";
 import type { SimulatedSupervisor } from "./simulated-supervisor.ts";
-import { keptRemote } from "./simulated-text.ts";
+import { behaviourOf, keptRemote, type SimulatedText } from "./simulated-text.ts";
 import type { World } from "./world.ts";
+import { packageProblems, programsOf } from "./world-package-problems.ts";
 
 /** Everything that is wrong with a world that has come to rest. */
 export function problemsOf(world: World): string[] {
@@ -11,17 +11,34 @@ export function problemsOf(world: World): string[] {
   if (supervisor === undefined) return [...world.violations, "no supervisor runs"];
   const problems = [...world.violations, ...storageProblems(world, supervisor)];
   if (outlivedItsProbation(world, supervisor)) return problems;
+  const programs = programsOf(world, supervisor);
+  if (!programs.any) return [...problems, ...withoutProgram(world)];
+  // Nothing but a program that went bad in time: it is restarted for ever.
+  if (!programs.sound) return problems;
   return [
     ...problems,
+    ...packageProblems(world, supervisor),
     ...collectorProblems(world, supervisor),
     ...statusProblems(world, supervisor),
     ...healthProblems(world, supervisor),
   ];
 }
 
+function withoutProgram({ running, server: { desired, status } }: World): string[] {
+  return failing([
+    [running === undefined, "a Collector runs without a program"],
+    [
+      desired === undefined || desired.body === undefined || status?.verdict.t === "failed",
+      `without a program the status is ${status?.verdict.t}`,
+    ],
+  ]);
+}
+
 /** After offers alone, each that works has been applied, and each that does not has failed. */
-export function unfulfilledOf({ desired, status }: World): string[] {
+export function unfulfilledOf({ server: { desired, status, messages } }: World): string[] {
   if (desired === undefined) return [];
+  // With packages that is for those to say which they came with.
+  if (messages.some(({ packages }) => packages !== undefined)) return [];
   const works = desired.body === undefined || /^(?:good|recovers|slow:2000)/.test(desired.body);
   const expected = works ? "applied" : "failed";
   // One that is only slow may be applied late where there is nothing better.
@@ -51,11 +68,12 @@ function storageProblems({ disk, book }: World, supervisor: SimulatedSupervisor)
 }
 
 function collectorProblems(world: World, { book, collector }: SimulatedSupervisor): string[] {
-  const { desired, status, running, host } = world;
+  const { running, host, server } = world;
+  const { desired, status } = server;
   const { current } = book;
   const ordered = desired !== undefined && desired.body === undefined;
   // An offer that failed after an order to stop leaves that order in force.
-  const inForce = status?.verdict.t === "failed" && world.applied.has("stop") && current?.id === null;
+  const inForce = status?.verdict.t === "failed" && world.server.applied.has("stop") && current?.id === null;
   if (ordered || inForce)
     return failing([[running === undefined, "a Collector runs against the server's order"]]);
   const isLastResort = current?.role === "fallback" || current?.role === "bootstrap";
@@ -63,7 +81,11 @@ function collectorProblems(world: World, { book, collector }: SimulatedSuperviso
   return failing([
     [host.alive.length <= 1, `${host.alive.length} Collectors run`],
     [running !== undefined, `no Collector runs (${collector.state.t})`],
-    [running?.healthy === true, "the Collector is not healthy"],
+    // A program whose probation a configuration cut short may say so for ever where there is nothing to go back to.
+    [
+      running?.healthy === true || (isLastResort && running?.surroundings.program.behaviour !== "good"),
+      "the Collector is not healthy",
+    ],
     [
       isLastResort || world.marks.get(mark ?? "")?.proven !== false,
       "the Collector runs what was never proven",
@@ -73,7 +95,8 @@ function collectorProblems(world: World, { book, collector }: SimulatedSuperviso
 }
 
 function statusProblems(world: World, { book }: SimulatedSupervisor): string[] {
-  const { desired, status, running } = world;
+  const { running, server } = world;
+  const { desired, status } = server;
   if (desired === undefined) return [];
   const { current, quarantined } = book;
   const kept = keptRemote(world.disk.files);
@@ -90,7 +113,11 @@ function statusProblems(world: World, { book }: SimulatedSupervisor): string[] {
     [keptHash === desired.hash, `APPLIED, but ${keptHash} was kept`],
   ] as const;
   // What an edit on this host took with it has no fault of its own, and may be offered again.
-  const isOwnFault = world.wasEdited || quarantined.some(({ hash }) => hash === desiredHash);
+  const isOwnFault =
+    world.wasEdited ||
+    quarantined.some(({ hash }) => hash === desiredHash || hash.startsWith(`${desiredHash}+`)) ||
+    // They are tried again together, or refused together.
+    world.server.sentWithPackages.has(desired.hash);
   const whenFailed = [
     [desired.body !== undefined, "the order to stop is FAILED"],
     [!(isCurrent && current?.role === "desired"), "FAILED, but it runs"],
@@ -102,7 +129,7 @@ function statusProblems(world: World, { book }: SimulatedSupervisor): string[] {
     [verdict === "applied" || verdict === "failed", `the status is ${verdict}`],
     ...(verdict === "applied" ? whenApplied : whenFailed),
     [
-      keptHash === undefined || worked || world.applied.has(keptHash),
+      keptHash === undefined || worked || world.server.applied.has(keptHash),
       `${keptHash} was kept, but never worked`,
     ],
   ]);
@@ -127,6 +154,7 @@ function healthProblems({ running }: World, { book, state }: SimulatedSupervisor
 /** One that hung quietly until its probation was over goes on failing; where nothing else is left it is tried for ever. */
 function outlivedItsProbation({ disk, wasFrozen }: World, { book }: SimulatedSupervisor): boolean {
   if (!wasFrozen || book.onProbation) return false;
+  if ([...book.packageSets].some((set) => /brief|broken/.test(set))) return true;
   return [book.current, ...book.wayBack].some((reference) => {
     const data = disk.files.get(`configurations/${reference?.id}.yaml`);
     if (data === undefined) return false;

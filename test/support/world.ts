@@ -1,17 +1,16 @@
-import { create } from "@bufbuild/protobuf";
 import type { Logger } from "../../src/foundation/logger.ts";
-import {
-  type AgentRemoteConfig,
-  AgentRemoteConfigSchema,
-  RemoteConfigStatuses,
-} from "../../src/opamp/messages.ts";
 import { type BookContent, emptyBook, faultHash } from "../../src/supervisor/change/configuration-book.ts";
-import type { Verdict } from "../../src/supervisor/change/workshop.ts";
+import type { JournalEntry } from "../../src/supervisor/change/journal.ts";
+import type { ConfigurationInputs } from "../../src/supervisor/change/snapshots.ts";
 import { ManualClock } from "./manual-clock.ts";
-import { behaviourOf, SimulatedHost, type SimulatedText } from "./simulated-collectors.ts";
+import { type SimulatedCollector, SimulatedHost } from "./simulated-collectors.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import type { CrashPoint } from "./simulated-life.ts";
+import { executableOf, localExecutable } from "./simulated-programs.ts";
+import { type SeenStatus, type SimulatedOffer, SimulatedServer } from "./simulated-server.ts";
+import { currentSet } from "./simulated-store.ts";
 import { SimulatedSupervisor } from "./simulated-supervisor.ts";
+import { behaviourOf, type SimulatedText } from "./simulated-text.ts";
 
 export interface WorldOptions {
   /** `agent.use_hup_config_reload`. */
@@ -19,34 +18,22 @@ export interface WorldOptions {
   /** The one file of `agent.startup_fallback_configs`. */
   fallback: string | undefined;
   localFiles: Readonly<Record<string, string>>;
-}
-
-/** A remote configuration: its hash, and the word that makes it behave; no body stands for the empty map. */
-export interface SimulatedOffer {
-  hash: string;
-  body: string | undefined;
-}
-
-/** A status as the server saw it. */
-export interface SeenStatus {
-  hash: string;
-  verdict: Verdict;
-  at: number;
+  /** Whether `agent.executable` is there; "later" it is named, but nothing lies there yet. */
+  local: "there" | "later" | "none";
 }
 
 /** A configuration that a Collector has read, by its mark. */
 interface KnownMark {
   remoteHash: string | undefined;
+  packages: string | null;
   proven: boolean;
 }
 
-/**
- * A host, a server and supervisors that come and go, all in memory and in simulated time. The server offers the
- * newest configuration again whenever the status that it sees is of another one, as OpAMP servers do.
- */
+/** A host, a server and supervisors that come and go, all in memory and in simulated time. */
 export class World {
   readonly clock = new ManualClock();
   readonly disk = new SimulatedDisk();
+  readonly server = new SimulatedServer(this.clock);
   readonly host: SimulatedHost;
   readonly options: WorldOptions;
   readonly log: Logger | undefined;
@@ -54,20 +41,26 @@ export class World {
   validateHangs = false;
   localFiles: Readonly<Record<string, string>>;
   supervisor: SimulatedSupervisor | undefined;
-  readonly statuses: SeenStatus[] = [];
   /** What must never happen, and did. */
   readonly violations = new Set<string>();
-  desired: SimulatedOffer | undefined;
-  /** Hashes that were reported APPLIED at some time. */
-  readonly applied = new Set<string>();
   readonly marks = new Map<string, KnownMark>();
+  /** Marks under which each program was started. */
+  readonly starts = new Map<string, Set<string>>();
+  /** The network to the packages works. */
+  online = true;
+  /** `agent.executable` is there. */
+  hasLocal: boolean;
+  /** Supervisors that ended. */
+  endings = 0;
   #markCount = 0;
   /** A Collector that hangs quietly can outlive a probation that it would have failed. */
   wasFrozen = false;
   wasEdited = false;
 
   constructor(options: Partial<WorldOptions> = {}, log?: Logger) {
-    this.options = { mayReload: true, fallback: undefined, localFiles: {}, ...options };
+    const usual = { mayReload: true, fallback: undefined, local: "there" } as const;
+    this.options = { ...usual, localFiles: {}, ...options };
+    this.hasLocal = this.options.local === "there";
     this.localFiles = this.options.localFiles;
     this.log = log;
     this.host = new SimulatedHost({
@@ -76,7 +69,8 @@ export class World {
         const data = this.disk.files.get(path);
         return data && new TextDecoder().decode(data);
       },
-      onRead: (text) => this.#onRead(text),
+      packages: () => currentSet(this.disk),
+      onRead: (collector, text) => this.#onRead(collector, text),
       onHealthy: ({ mark }) => {
         const known = this.marks.get(mark);
         if (known !== undefined) known.proven = true;
@@ -90,18 +84,19 @@ export class World {
     return this.#markCount.toString(16).padStart(6, "0");
   };
 
+  /** The one that lives. */
+  get running() {
+    return this.host.alive[0];
+  }
+
+  /** The last status that the server saw. */
   get status(): SeenStatus | undefined {
-    return this.statuses.at(-1);
+    return this.server.status;
   }
 
   /** "APPLYING a", "FAILED a": every status that the server saw, in order. */
   get story(): string[] {
-    return this.statuses.map(({ hash, verdict }) => `${verdict.t.toUpperCase()} ${hash}`);
-  }
-
-  /** The one that lives. */
-  get running() {
-    return this.host.alive[0];
+    return this.server.story;
   }
 
   get book(): BookContent {
@@ -137,9 +132,14 @@ export class World {
       this.violations.add(`the supervisor did not end within a minute (${how})`);
   }
 
-  async offer(offer: SimulatedOffer): Promise<void> {
-    this.desired = offer;
-    this.supervisor?.offer(toMessage(offer));
+  async offer(configuration: SimulatedOffer): Promise<void> {
+    this.server.push({ configuration });
+    await flush();
+  }
+
+  /** Packages, and perhaps a configuration in the same message. */
+  async offerPackages(packages: string, configuration?: SimulatedOffer): Promise<void> {
+    this.server.push({ packages, ...(configuration && { configuration }) });
     await flush();
   }
 
@@ -154,6 +154,11 @@ export class World {
     this.wasEdited = true;
     this.supervisor?.localFilesChanged();
     await flush();
+  }
+
+  /** Somebody installs the Collector that `agent.executable` names. */
+  installLocal(): void {
+    if (this.options.local === "later") this.hasLocal = true;
   }
 
   async restartCommand(): Promise<void> {
@@ -201,45 +206,51 @@ export class World {
     this.disk.full = false;
     this.host.portTaken = false;
     this.validateHangs = false;
+    this.online = true;
     await this.killSupervisor({ effect: Number.POSITIVE_INFINITY, when: "before" });
     await this.advance(60_000);
     await this.startSupervisor();
     await this.advance(40 * 60_000);
   }
 
-  /** A supervisor that connects tells its status first, as far as it has one. */
-  connected(supervisor: SimulatedSupervisor): void {
-    const { lastRemoteConfigHash, status, errorMessage } = supervisor.reportedStatus;
-    const { RemoteConfigStatuses_FAILED: failed, RemoteConfigStatuses_APPLIED: applied } =
-      RemoteConfigStatuses;
-    const hash = fromHash(lastRemoteConfigHash);
-    const verdict =
-      status === failed ? { t: "failed" as const, reason: errorMessage } : { t: "applied" as const };
-    const isKnown = status === failed || status === applied;
-    if (isKnown) this.statuses.push({ hash, verdict, at: this.clock.monotonic() });
-    this.#compare(supervisor, hash);
-  }
-
   supervisorEnded(supervisor: SimulatedSupervisor): void {
     if (this.supervisor !== supervisor) return;
+    this.endings += 1;
     this.supervisor = undefined;
+    this.server.disconnected();
     this.host.listener = undefined;
     for (const collector of this.host.alive) collector.connectionLost();
   }
 
-  reported(supervisor: SimulatedSupervisor, configHash: Uint8Array, verdict: Verdict): void {
-    const hash = fromHash(configHash);
-    this.statuses.push({ hash, verdict, at: this.clock.monotonic() });
-    if (verdict.t === "applied") this.applied.add(hash);
-    if (verdict.t !== "applying") this.#compare(supervisor, hash);
-  }
-
-  merged(mark: string, remote: AgentRemoteConfig | undefined): void {
+  merged(mark: string, { remote, packages }: ConfigurationInputs): void {
     const proven = this.marks.get(mark)?.proven ?? false;
-    this.marks.set(mark, { remoteHash: remote && fromHash(remote.configHash), proven });
+    this.marks.set(mark, { remoteHash: remote && fromHash(remote.configHash), packages, proven });
   }
 
-  #onRead(text: SimulatedText): void {
+  /** What runs, or is gone back to, must not lose its packages. */
+  deletedSet(id: string): void {
+    const { current, wayBack, olderPackages } = this.book;
+    const journal = this.disk.json<JournalEntry | null>("journal.json", null);
+    const mayRun = journal !== null && ["switching", "proving", "keeping"].includes(journal.step);
+    const candidate = mayRun ? this.marks.get(journal.id)?.packages : undefined;
+    const needed = [
+      current?.packages,
+      ...wayBack.map(({ packages }) => packages),
+      ...olderPackages,
+      candidate,
+    ];
+    if (needed.includes(id)) this.violations.add(`package set ${id} was deleted though it is needed`);
+  }
+
+  #onRead(collector: SimulatedCollector, text: SimulatedText): void {
+    const { packages, executable } = collector;
+    const starts = this.starts.get(executable) ?? new Set();
+    this.starts.set(executable, starts.add(text.mark));
+    const expected = this.marks.get(text.mark)?.packages ?? null;
+    if (packages !== expected)
+      this.violations.add(`a Collector was started with packages ${packages} in place of ${expected}`);
+    if (executable !== (executableOf(expected?.split("+") ?? []) ?? localExecutable))
+      this.violations.add(`${executable} was started for packages ${expected}`);
     const behaviour = behaviourOf(text);
     if (["refused", "restricted", "malformed"].includes(behaviour)) {
       this.violations.add(`a Collector was started with a configuration that is ${behaviour}`);
@@ -247,8 +258,14 @@ export class World {
     const { current, wayBack } = this.book;
     const reference = [current, ...wayBack].find((each) => each?.id === text.mark);
     const known = this.marks.get(text.mark);
-    const hashes = [reference && faultHash(reference), known?.remoteHash && toHex(known.remoteHash)];
-    const quarantined = this.book.quarantined.find(({ hash }) => hashes.includes(hash));
+    // What a configuration failed with is no fault of one that comes with other packages.
+    const bringsPackages = (known?.packages ?? null) !== (current?.packages ?? null);
+    const remoteHash = bringsPackages ? undefined : known?.remoteHash;
+    const hashes = [reference && faultHash(reference), remoteHash && toHex(remoteHash)];
+    // The only one that ever worked is come back to, though no offer makes it run.
+    // On a full disk the book in memory counts.
+    const { quarantined: failed } = this.supervisor?.book ?? this.book;
+    const quarantined = failed.find(({ hash, worked }) => hashes.includes(hash) && worked !== true);
     const isLastResort = reference?.role === "bootstrap" || reference?.role === "fallback";
     // What worked before is gone back to, whatever was said against its hash since.
     const isOnWayBack = wayBack.some(
@@ -258,24 +275,6 @@ export class World {
       this.violations.add(`a quarantined configuration was started (${text.mark}): ${quarantined.reason}`);
     }
   }
-
-  #compare(supervisor: SimulatedSupervisor, hash: string): void {
-    this.clock.setTimer(5, () => {
-      const { desired } = this;
-      if (supervisor.life.over || desired === undefined || desired.hash === hash) return;
-      supervisor.offer(toMessage(desired));
-    });
-  }
-}
-
-/** An offer as a message. */
-function toMessage({ hash, body }: SimulatedOffer): AgentRemoteConfig {
-  const configMap =
-    body === undefined ? {} : { "": { body: new TextEncoder().encode(body), contentType: "" } };
-  return create(AgentRemoteConfigSchema, {
-    configHash: new TextEncoder().encode(hash),
-    config: { configMap },
-  });
 }
 
 const fromHash = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -5,6 +5,8 @@ import type { ServerToAgent } from "../messages.ts";
 
 /** What a session tells its owner. No handler is called any more once `stop` was called. */
 export interface AgentSessionHandlers {
+  /** The link is open, and the first message waits for `described` (see `AgentSession.start`). */
+  onOpened?(): void;
   /** The server answered the first message on this connection, without an error. */
   onConnected(): void;
   /** An attempt ended before that; the next one follows in `retryInMs`. */
@@ -33,6 +35,10 @@ export class Notices {
   /** Calls no handler from now on. */
   silence(): void {
     this.#silent = true;
+  }
+
+  opened(): void {
+    this.#tell(() => this.#handlers.onOpened?.());
   }
 
   connected(instanceUid: Uint8Array): void {

@@ -175,6 +175,7 @@ export class AgentSession {
 
   #opened(connection: Connection): void {
     if (this.#undescribed !== undefined) {
+      this.#notices.opened();
       void this.#undescribed.then(() => {
         if (this.#connection === connection) this.#opened(connection);
       });

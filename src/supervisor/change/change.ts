@@ -14,7 +14,7 @@ export type Step = "staging" | "checking" | "switching" | "proving" | "keeping" 
 
 /** What the journal holds of a change, enough to finish or revert it in another process. */
 export interface ChangeRecord {
-  kind: "configuration" | "packages";
+  kind: "configuration" | "packages" | "connection";
   /** Unique; also the mark by which the Collector's link proves that it runs this change. */
   id: string;
   /** What the kind needs to build the change again. */

@@ -1,8 +1,5 @@
 import * as z from "zod/mini";
-
-/** What a configuration is to the host; everything but `desired` shows in the health status. */
-export const roles = ["desired", "last-known-good", "fallback", "bootstrap"] as const;
-export type Role = (typeof roles)[number];
+import { roles } from "../collector/role.ts";
 
 const referenceSchema = z.object({
   /** Snapshot id; null stands for "stopped", the explicit empty configuration. */
@@ -29,6 +26,13 @@ const quarantinedSchema = z.object({
   reason: z.string(),
   /** Milliseconds since the Unix epoch. */
   at: z.number(),
+  /** What had brought it. */
+  cause: z.optional(z.enum(["remote", "local", "packages", "remote+packages"])),
+  /**
+   * It had worked, for longer than a probation: no offer makes it run, but while nothing better does the host
+   * itself comes back to it from time to time.
+   */
+  worked: z.optional(z.boolean()),
 });
 export type Quarantined = z.infer<typeof quarantinedSchema>;
 
@@ -144,7 +148,8 @@ export class ConfigurationBook {
   get currentIsQuarantined(): boolean {
     const { current, onProbation } = this.#content;
     if (current === null || (current.role !== "desired" && !onProbation)) return false;
-    return this.quarantineOf(faultHash(current)) !== undefined;
+    const entry = this.quarantineOf(faultHash(current));
+    return entry !== undefined && entry.worked !== true;
   }
 
   quarantineOf(hash: string): Quarantined | undefined {
@@ -166,7 +171,7 @@ export class ConfigurationBook {
       current: reference,
       onProbation: reference.id !== null,
       wayBack: before.slice(0, 2),
-      quarantined: this.#content.quarantined.filter((entry) => entry.hash !== faultHash(reference)),
+      quarantined: this.#quarantinedBut(reference),
       olderPackages: this.#olderThan(reference.packages),
     });
   }
@@ -212,13 +217,14 @@ export class ConfigurationBook {
     });
   }
 
-  /** Nothing starts with the program of the present packages: `reference` is the same with older ones. */
-  async goneBackToPackages(reference: Reference): Promise<void> {
+  /** What was `tried` does not start with its packages: `reference` is the same with older ones. */
+  async goneBackToPackages(reference: Reference, tried: readonly Reference[]): Promise<void> {
+    const ids = new Set(tried.map(({ id }) => id));
     await this.#write({
       ...this.#content,
-      current: { ...reference, role: "last-known-good" },
+      current: reference.role === "bootstrap" ? reference : { ...reference, role: "last-known-good" },
       onProbation: false,
-      wayBack: [],
+      wayBack: this.#content.wayBack.filter(({ id }) => !ids.has(id)),
       quarantined: this.#quarantinedBut(reference),
       olderPackages: this.#content.olderPackages.filter((set) => set !== reference.packages),
     });
@@ -253,6 +259,17 @@ export class ConfigurationBook {
     const { contentHash, remoteHash } = reference;
     const cleared = new Set([contentHash, remoteHash, faultHash(reference)]);
     return this.#content.quarantined.filter(({ hash }) => !cleared.has(hash));
+  }
+
+  /** Another offer of the server came: what it offered before may be tried again if it is offered again. */
+  async forgetOffersBefore(hash: string): Promise<void> {
+    const { current, wayBack, quarantined } = this.#content;
+    const inUse = new Set([
+      hash,
+      ...[current, ...wayBack].flatMap((each) => (each === null ? [] : faultHash(each))),
+    ]);
+    const kept = quarantined.filter((entry) => entry.cause !== "remote" || inUse.has(entry.hash));
+    if (kept.length < quarantined.length) await this.#write({ ...this.#content, quarantined: kept });
   }
 
   /** An operator lets these be tried again. */

@@ -69,14 +69,20 @@ export class ConfigurationChange implements Change {
         trigger: trigger.t,
         ...(trigger.t === "local" && { what: trigger.what }),
         ...(trigger.t === "remote" && trigger.withPackages && { withPackages: true }),
+        ...(this.#bringsPackages && { packages: inputs.packages }),
       },
     };
   }
 
   async stage(): Promise<Failure | undefined> {
     const { id } = this.record;
+    // First on disk: once the server was told, a supervisor that dies has to go on with it.
+    const unwritable = await this.#workshop.snapshots
+      .begin(id, this.#inputs)
+      .catch((error: unknown) => error);
     if (this.#bringsPackages) this.#workshop.installingPackages(this.#inputs.packages);
     await this.#report({ t: "applying" });
+    if (unwritable !== undefined) throw unwritable;
     const merged = await this.#workshop.merge(this.#inputs, id);
     this.#contentHash = merged.contentHash;
     this.#violations = merged.violations;
@@ -96,7 +102,8 @@ export class ConfigurationChange implements Change {
     const same =
       book.current?.contentHash === this.#contentHash &&
       book.current.id !== null &&
-      book.current.packages === packages;
+      book.current.packages === packages &&
+      (await this.#workshop.snapshots.load(book.current.id)) !== undefined;
     if (this.#trigger.t === "local") {
       // It was sent back, or left by an earlier supervisor, and the order came meanwhile.
       if (book.current?.id === null) return { fault: "host", reason: "the order is to run no Collector" };
@@ -197,11 +204,23 @@ export class ConfigurationChange implements Change {
     await this.#fail(failure);
     try {
       if (this.#leaveSlowStarter()) return;
-      await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
+      const { current } = this.#workshop.book;
+      const outcome = await this.#wayBack.go(failure.reason, { orElse: "bootstrap" });
+      if (outcome === "reverted" && current !== null) await this.#goOnAsLastKnownGood(current);
     } finally {
       this.#done();
     }
     await tidySnapshots(this.#workshop);
+  }
+
+  /** What ran before runs again, though the server wants another: it must not look as if that had been applied. */
+  async #goOnAsLastKnownGood(before: Reference): Promise<void> {
+    const { book } = this.#workshop;
+    const { current } = book;
+    if (this.#trigger.t !== "remote" || current?.id !== before.id || current.role !== "desired") return;
+    if (current.id === null) return;
+    await this.#saved(() => book.relabel({ ...current, role: "last-known-good" }));
+    this.#workshop.labelChanged();
   }
 
   async #takeOver(how: "switched" | "unchanged"): Promise<void> {
@@ -244,7 +263,9 @@ export class ConfigurationChange implements Change {
     const reason = this.#workshop.mask(failure.reason);
     this.#log("config_update_failed", "configuration refused", { error: reason, fault: failure.fault });
     if (failure.fault === "own") {
-      await book.quarantine({ hash: faultHash(this.#reference()), reason, at: clock.now() });
+      const reference = this.#reference();
+      const { cause } = reference;
+      await book.quarantine({ hash: faultHash(reference), reason, at: clock.now(), cause });
     }
     await this.#report({ t: "failed", reason });
     this.#settled({ ...failure, reason });
@@ -285,7 +306,7 @@ export class ConfigurationChange implements Change {
   }
 
   get #runnable(): Runnable {
-    return { id: this.record.id, packages: this.#inputs.packages };
+    return { id: this.record.id, packages: this.#inputs.packages, role: this.#role() };
   }
 
   /** Of the offer that this change carries, if it carries one. */

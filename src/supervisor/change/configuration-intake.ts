@@ -1,15 +1,10 @@
-import { create } from "@bufbuild/protobuf";
 import { Backoff } from "../../foundation/backoff.ts";
 import type { Timer } from "../../foundation/clock.ts";
-import {
-  type AgentRemoteConfig,
-  type ConnectionSettingsOffers,
-  ConnectionSettingsOffersSchema,
-} from "../../opamp/messages.ts";
-import { readSource } from "../configuration/sources.ts";
-import { YamlProblem } from "../configuration/yaml-reader.ts";
+import type { AgentRemoteConfig, ConnectionSettingsOffers } from "../../opamp/messages.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import { ConfigurationChange, type Trigger } from "./configuration-change.ts";
+import { withoutBroken } from "./local-files.ts";
+import { mergeOwnTelemetry } from "./own-telemetry.ts";
 import type { Road } from "./road.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
 import { StopChange } from "./stop-change.ts";
@@ -28,6 +23,8 @@ interface IntakeDeps {
   readLocalFiles(): Promise<Readonly<Record<string, string>>>;
   /** Told how a change that brought packages ended; no failure means that it was kept. */
   packagesSettled?: (packages: string | null, failure: Failure | undefined) => void;
+  /** Writes down the offer that this host could not take and tries again, or that there is none. Must not reject. */
+  saveWaiting?: (offer: AgentRemoteConfig | undefined) => Promise<unknown>;
   random?: () => number;
 }
 
@@ -37,6 +34,8 @@ export class ConfigurationIntake {
   #accepted: ConfigurationInputs;
   /** Hash of the remote configuration that waits or is under way. */
   #pending: string | undefined;
+  /** Came with packages, and waits with them. */
+  #waitsWithPackages: AgentRemoteConfig | undefined;
   #retry: { timer: Timer; offer: AgentRemoteConfig } | undefined;
   #localRetry: Timer | undefined;
   readonly #retryBackoff: Backoff;
@@ -87,7 +86,9 @@ export class ConfigurationIntake {
       let change: Change | undefined;
       try {
         // The same offer may have been under way while this one waited.
-        const settled = (await this.#repeatRefusal(offer)) || (await this.#alreadyRuns(offer));
+        const refused = await this.#repeatRefusal(offer);
+        if (!refused) await book.forgetOffersBefore(hash);
+        const settled = refused || (await this.#alreadyRuns(offer));
         change = settled ? undefined : await this.#remoteChange(offer);
         return change;
       } finally {
@@ -120,15 +121,7 @@ export class ConfigurationIntake {
   offerOwnTelemetry(ownTelemetry: ConnectionSettingsOffers): void {
     this.#deps.road.offer("own-telemetry", async () => {
       const { workshop } = this.#deps;
-      // A signal that is not in the offer keeps what it has (AN2).
-      const before = this.#accepted.ownTelemetry ?? create(ConnectionSettingsOffersSchema);
-      const merged: ConnectionSettingsOffers = {
-        ...before,
-        hash: ownTelemetry.hash,
-        ownMetrics: ownTelemetry.ownMetrics ?? before.ownMetrics,
-        ownTraces: ownTelemetry.ownTraces ?? before.ownTraces,
-        ownLogs: ownTelemetry.ownLogs ?? before.ownLogs,
-      };
+      const merged = mergeOwnTelemetry(this.#accepted.ownTelemetry, ownTelemetry);
       const inputs = { ...this.#accepted, ownTelemetry: merged };
       if (workshop.book.current !== null && workshop.book.current.id === null) {
         // Told to run no Collector: it is for the next configuration.
@@ -146,13 +139,24 @@ export class ConfigurationIntake {
    * in the same message.
    */
   offerPackages(packages: string | null, remote?: AgentRemoteConfig): void {
+    this.withdrawPackages();
     if (remote !== undefined) {
       // Latest wins: what waits is older than what came with the packages.
       this.#deps.road.withdraw("remote");
+      this.#retry?.timer.cancel();
+      this.#retry = undefined;
+      void this.#deps.saveWaiting?.(undefined);
       this.#pending = hex(remote.configHash);
+      this.#waitsWithPackages = remote;
     }
     this.#deps.road.offer("packages", async () => {
+      this.#waitsWithPackages = undefined;
       const { current } = this.#deps.workshop.book;
+      // One that runs already is not to fail with packages that do.
+      if (remote !== undefined && (await this.#alreadyRuns(remote))) {
+        this.#notPending(remote);
+        remote = undefined;
+      }
       const trigger: Trigger =
         remote === undefined ? { t: "packages" } : { t: "remote", offer: remote, withPackages: true };
       if (remote === undefined && current?.id === null) {
@@ -160,9 +164,30 @@ export class ConfigurationIntake {
         this.#deps.packagesSettled?.(packages, { fault: "host", reason });
         return undefined;
       }
-      const inputs = { ...(await this.#known()), packages };
+      // Packages are judged with what runs, and not with an edit that failed.
+      const runs = current !== null && current.role !== "fallback";
+      const inputs = { ...(runs ? this.#accepted : await this.#known()), packages };
       return this.#change(trigger, remote === undefined ? inputs : { ...inputs, remote });
     });
+  }
+
+  /** Newer packages are offered: those that wait for their turn on the road are not wanted any more. */
+  withdrawPackages(): void {
+    this.#deps.road.withdraw("packages");
+    if (this.#waitsWithPackages !== undefined) this.#notPending(this.#waitsWithPackages);
+    this.#waitsWithPackages = undefined;
+  }
+
+  /** Whether this host has configuration files of its own. */
+  async hasLocalFiles(): Promise<boolean> {
+    return Object.keys(await this.#readLocalFiles()).length > 0;
+  }
+
+  /** Goes on trying what an earlier process could not do. */
+  async resumeWaiting(offer: AgentRemoteConfig): Promise<void> {
+    const isRefused = this.#deps.workshop.book.quarantineOf(hex(offer.configHash)) !== undefined;
+    if (this.#pending !== undefined || isRefused || this.runs(offer)) return;
+    await this.offerRemote(offer);
   }
 
   /** Tries again at once what this host could not do before: it has changed. */
@@ -183,9 +208,8 @@ export class ConfigurationIntake {
 
   /** Builds a change again that an earlier process left in the journal. */
   async rebuild(record: ChangeRecord): Promise<Change | undefined> {
-    const snapshot = await this.#deps.workshop.snapshots.load(record.id);
-    if (snapshot === undefined) return undefined;
-    const { inputs } = snapshot;
+    const inputs = await this.#deps.workshop.snapshots.loadInputs(record.id);
+    if (inputs === undefined) return undefined;
     const { trigger, what, contentHash } = record.detail;
     if (trigger === "stop" && inputs.remote !== undefined) {
       const offer = inputs.remote;
@@ -205,8 +229,7 @@ export class ConfigurationIntake {
 
   /** Asks anew for a local change that an earlier process had only begun. */
   async repeatLocal({ id, detail }: ChangeRecord): Promise<void> {
-    const snapshot = await this.#deps.workshop.snapshots.load(id);
-    const offered = snapshot?.inputs.ownTelemetry;
+    const offered = (await this.#deps.workshop.snapshots.loadInputs(id))?.ownTelemetry;
     if (detail.what === ownTelemetryChange && offered !== undefined) this.offerOwnTelemetry(offered);
     else this.changeLocal(String(detail.what));
   }
@@ -222,7 +245,9 @@ export class ConfigurationIntake {
     // The first one that this host ever had: its own files are the next best thing.
     else if (this.#deps.workshop.book.current === null) this.changeLocal("start");
     // A newer offer that waits is what is wanted; this one is not to come back over it.
-    if (failure?.fault !== "host" || this.#pending !== undefined) return;
+    const again = failure?.fault === "host" && this.#pending === undefined;
+    void this.#deps.saveWaiting?.(again ? offer : undefined);
+    if (!again) return;
     this.#retry?.timer.cancel();
     const timer = this.#deps.workshop.clock.setTimer(
       this.#retryBackoff.next(),
@@ -261,29 +286,25 @@ export class ConfigurationIntake {
     if (current === null || current.remoteHash !== hex(offer.configHash) || current.role === "fallback")
       return false;
     const runs = current.id === null ? collector.process === undefined : collector.state.t === "running";
-    if (!runs) return false;
+    if (!runs || !(await this.#isWhole(current.id))) return false;
     await book.relabel({ ...current, role: "desired", cause: "remote" });
     await workshop.reportRemote(offer, { t: "applied" });
     workshop.labelChanged();
     return true;
   }
 
+  /** Without its snapshot it could not be gone back to: it is made anew. */
+  async #isWhole(id: string | null): Promise<boolean> {
+    return id === null || (await this.#deps.workshop.snapshots.load(id)) !== undefined;
+  }
+
   #notPending(offer: AgentRemoteConfig): void {
     if (this.#pending === hex(offer.configHash)) this.#pending = undefined;
   }
 
-  /** The local files as they are now. One that was broken since it was accepted counts as it was then. */
   async #readLocalFiles(): Promise<Readonly<Record<string, string>>> {
     const present = await this.#deps.readLocalFiles();
-    const files = Object.entries(present).map(([file, text]) => {
-      const accepted = this.#accepted.localFiles[file];
-      const problem = accepted === undefined || accepted === text ? undefined : yamlProblem(text);
-      if (accepted === undefined || problem === undefined) return [file, text] as const;
-      const fields = { event: "config_file_refused", file, problem };
-      this.#deps.workshop.logger.error(fields, `local file ${file} counts as it was before: ${problem}`);
-      return [file, accepted] as const;
-    });
-    return Object.fromEntries(files);
+    return withoutBroken(present, this.#accepted.localFiles, this.#deps.workshop.logger);
   }
 
   async #remoteChange(offer: AgentRemoteConfig): Promise<Change> {
@@ -320,16 +341,6 @@ export class ConfigurationIntake {
         if (bringsPackages) this.#deps.packagesSettled?.(inputs.packages, failure);
       },
     });
-  }
-}
-
-function yamlProblem(text: string): string | undefined {
-  try {
-    readSource(text);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof YamlProblem)) throw error;
-    return `${error.line === undefined ? "" : `line ${error.line}: `}${error.message}`;
   }
 }
 

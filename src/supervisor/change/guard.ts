@@ -251,6 +251,8 @@ export class Guard {
     if (hash === undefined || !runs || book.current === null) return;
     await book.release(book.current);
     await book.relabel({ ...book.current, role: "desired" });
+    const snapshot = await this.#deps.workshop.snapshots.load(mark);
+    if (snapshot !== undefined) await this.#deps.workshop.saveKept(snapshot.inputs);
     await this.#deps.correctVerdict(hash, { t: "applied" });
     this.#deps.workshop.labelChanged();
   }
@@ -260,8 +262,7 @@ export class Guard {
     const { book } = this.#deps.workshop;
     const { current } = book;
     const isKnown = current?.role === "desired" || current?.role === "last-known-good";
-    if (current?.id !== mark || !isKnown || book.quarantineOf(faultHash(current)) !== undefined)
-      return undefined;
+    if (current?.id !== mark || !isKnown || book.currentIsQuarantined) return undefined;
     const { remoteHash } = current;
     return remoteHash !== null && this.#deps.isReportedFailed(remoteHash) ? remoteHash : undefined;
   }
@@ -319,12 +320,17 @@ export class Guard {
       error: reason,
     };
     logger.error(fields, "the configuration that runs turned out bad");
-    if (elsewhere || isFirst) {
-      // First on disk: a supervisor that dies now must not start this configuration again.
-      await book.quarantine({ hash: faultHash(failed), reason, at: clock.now() });
+    // First on disk: a supervisor that dies now must not start this configuration again. The only one that ever
+    // worked is come back to from time to time; that it is offered again is no reason to.
+    const worked = !(elsewhere || isFirst);
+    const { cause, role } = failed;
+    if (!worked || role === "desired" || role === "last-known-good") {
+      const hash = faultHash(failed);
+      await book.quarantine({ hash, reason, at: clock.now(), cause, ...(worked && { worked }) });
     }
     if (reported !== null) await this.#deps.correctVerdict(reported, { t: "failed", reason });
-    await wayBack.go(reason, { orElse: isFirst ? "bootstrap" : "hold", skipCurrent: true });
+    const orElse = isFirst ? "bootstrap" : "hold";
+    await wayBack.go(reason, { orElse, skipCurrent: true, crashed: true });
     await tidySnapshots(workshop);
   }
 

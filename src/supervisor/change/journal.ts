@@ -12,8 +12,8 @@ export type JournalEntry = ChangeRecord & {
   how?: "switched" | "unchanged";
 };
 
-export const journalEntrySchema = z.object({
-  kind: z.enum(["configuration", "packages"]),
+const entrySchema = z.object({
+  kind: z.enum(["configuration", "packages", "connection"]),
   id: z.string(),
   detail: z.record(z.string(), z.unknown()),
   step: z.enum(["staging", "checking", "switching", "proving", "keeping", "reverting"]),
@@ -21,6 +21,9 @@ export const journalEntrySchema = z.object({
   how: z.optional(z.enum(["switched", "unchanged"])),
   failure: z.optional(z.object({ fault: z.enum(["own", "host"]), reason: z.string() })),
 });
+
+/** null: nothing is under way. */
+export const journalSchema = z.nullable(entrySchema) as z.ZodMiniType<JournalEntry | null>;
 
 /** Where the journal is kept; an entry that is saved survives a power cut. */
 export interface JournalStore {

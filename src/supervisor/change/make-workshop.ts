@@ -106,6 +106,7 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
     book: deps.book,
     snapshots: deps.snapshots,
     applyTimeoutMs: agent.configApplyTimeoutMs,
+    hasFallback: agent.startupFallbackConfigs.length > 0,
     mayReload: agent.useHupConfigReload ?? true,
     install: deps.install,
     saveKept: deps.saveKept,
@@ -168,7 +169,9 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
       const { source, binary } = await programOf(packages);
       if (source === "local" || binary.identified) return undefined;
       const fault = binary.problem === "unresponsive" ? "host" : "own";
-      return { fault, reason: `the package cannot be the Collector: ${binary.reason}` };
+      // What an administrator would do about agent.executable is no help here.
+      const [what = ""] = binary.reason.split("; set agent.executable");
+      return { fault, reason: `the package cannot be the Collector: ${what}` };
     },
 
     async validate({ id, packages }, signal): Promise<Validation> {
@@ -188,12 +191,13 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
       });
     },
 
-    async launch({ id, packages }, configPath = deps.configPath): Promise<Launch> {
+    async launch({ id, packages, role }, configPath = deps.configPath): Promise<Launch> {
       const { executable, binary } = await programOf(packages);
       const names = gatesOf(binary);
       const gates = names.length === 0 ? [] : ["--feature-gates", names.join(",")];
       return {
         mark: id,
+        role,
         executable,
         fileIdentity: binary.fileIdentity ?? "",
         args: ["--config", configPath, ...gates, ...agent.args],

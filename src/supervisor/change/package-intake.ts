@@ -1,32 +1,19 @@
-import { createHash } from "node:crypto";
-import { toBinary } from "@bufbuild/protobuf";
 import { Backoff } from "../../foundation/backoff.ts";
 import type { Timer } from "../../foundation/clock.ts";
-import {
-  type AgentRemoteConfig,
-  type PackagesAvailable,
-  PackagesAvailableSchema,
-} from "../../opamp/messages.ts";
+import type { AgentRemoteConfig, PackagesAvailable } from "../../opamp/messages.ts";
 import type { Acquired, PackageProgress } from "../packages/acquisition.ts";
-import { type PackagesOffer, parsePackagesAvailable } from "../packages/offer.ts";
-import type { PackagesView, PackageView } from "../packages/statuses.ts";
+import type { PackagesOffer } from "../packages/offer.ts";
+import type { PackagesView } from "../packages/statuses.ts";
 import type { HeldPackage } from "../packages/store/held-package.ts";
-import type { Failure } from "./change.ts";
+import type { ChangeRecord, Failure } from "./change.ts";
 import type { ConfigurationIntake } from "./configuration-intake.ts";
-import type { PackagesFailure, PackagesRecord } from "./packages-record.ts";
+import { type LastOffer, type PackagesMessage, readAfter, sameRemote, toLast } from "./packages-message.ts";
+import { type PackagesFailure, type PackagesRecord, triesOf, withTries } from "./packages-record.ts";
+import { isInUse, viewOf } from "./packages-view.ts";
 import type { Workshop } from "./workshop.ts";
-
-/** What the server offered last: its packages, and the configuration that came in the same message, if one did. */
-export interface PackagesMessage {
-  packages: PackagesAvailable;
-  remote: AgentRemoteConfig | undefined;
-  /** An administrator put it into the drop folder: it may name files of this host. */
-  fromThisHost: boolean;
-}
 
 /** After so many failures by its own fault an offer is refused without another try. */
 const maxTries = 3;
-const rememberedTries = 20;
 
 interface PackageIntakeDeps {
   workshop: Workshop;
@@ -55,6 +42,8 @@ export class PackageIntake {
   readonly #retryBackoff: Backoff;
   #record: PackagesRecord;
   #last: LastOffer | undefined;
+  /** A configuration whose packages were replaced by newer ones: it is tried after those. */
+  #next: AgentRemoteConfig | undefined;
   /** What an earlier process was at is not wanted any more. */
   #superseded = false;
   #underWay: AbortController | undefined;
@@ -74,22 +63,22 @@ export class PackageIntake {
   /** Reports where an earlier process was: before the server is asked, or it would offer the same once more. */
   async restore(last: PackagesMessage | undefined): Promise<void> {
     if (last !== undefined) this.#last = toLast(last);
+    // The offer was written down, and nothing else of it.
+    if (this.#last !== undefined && this.#record.offer !== this.#last.key)
+      this.#record = { ...this.#record, ...this.#id(), outcome: "under-way" };
     await this.#refreshHeld();
   }
 
-  /** Goes on from there. `changeUnderWay`: a change that brings packages was in the journal, and goes on. */
-  async resume(changeUnderWay: boolean): Promise<void> {
+  /** Goes on from there. `underWay` was in the journal, and goes on. */
+  async resume(underWay: ChangeRecord | undefined): Promise<void> {
     const { book } = this.#deps.workshop;
-    const { offer, outcome, set, failure } = this.#record;
+    const { outcome, set, failure } = this.#record;
     // The server may have been quicker.
     if (this.#last === undefined || this.#superseded) return;
-    if (changeUnderWay) {
+    // It may be of an offer before the last one.
+    const isOfLast = underWay?.kind === "packages" && underWay.detail.packages === set;
+    if (isOfLast && (set !== null || this.#last.labels.size === 0)) {
       this.#offered = set;
-      return;
-    }
-    // The offer was written down, and nothing else of it.
-    if (offer !== this.#last.key) {
-      this.#start();
       return;
     }
     const runs = (book.current?.packages ?? null) === set;
@@ -97,9 +86,14 @@ export class PackageIntake {
     const again = outcome === "under-way" || (outcome === "failed" && failure?.fault === "host");
     if (again || (outcome === "applied" && runs && isDamaged)) this.#start();
     else if (outcome === "applied" && !runs) this.#lost("it was taken back while the supervisor was away");
+    else if (outcome === "failed" && this.#isInUse) this.#provenAfterAll();
   }
 
-  async offer(message: PackagesMessage): Promise<void> {
+  async offer(received: PackagesMessage): Promise<void> {
+    const { message, stop, next } = readAfter(received, this.#last, this.#waiting());
+    // It waits for no packages.
+    if (stop !== undefined && !this.remoteOffered(stop)) void this.#deps.configuration.offerRemote(stop);
+    this.#next = received.remote === undefined ? (next ?? this.#next) : undefined;
     const last = toLast(message);
     const { logger } = this.#deps.workshop;
     const names = last.offer.packages.map(({ name, version }) => `${name || "(top-level)"} ${version}`);
@@ -109,8 +103,10 @@ export class PackageIntake {
     if (isSame && this.#record.outcome === "applied") return this.#report();
     this.#superseded = true;
     this.#last = last;
+    // From this moment on: another one may come while it is being written down.
+    this.#record = { ...this.#record, ...this.#id(last), outcome: "under-way" };
     await this.#deps.saveMessage(message);
-    if (this.#triesOf(last.key) >= maxTries) {
+    if (triesOf(this.#record, last.key) >= maxTries) {
       this.#abort();
       const known = isSame ? this.#record.failure?.reason : undefined;
       const reason = known ?? `it failed ${maxTries} times before and is not tried again`;
@@ -141,12 +137,27 @@ export class PackageIntake {
     this.#report();
   }
 
-  /** A newer configuration has come without packages: the one that waits for its packages is not wanted any more. */
-  remoteOffered(): void {
-    if (this.#last?.remote === undefined) return;
-    const message = { ...this.#last.message, remote: undefined };
-    this.#last = { ...this.#last, remote: undefined, message };
-    if (this.#record.outcome === "under-way") void this.#deps.saveMessage(message);
+  /**
+   * A configuration has come without packages. True: it is the one that came with them, which waits for them still, or
+   * was refused with them, and is not to be tried alone. A newer one takes the place of one that waits.
+   */
+  remoteOffered(offer: AgentRemoteConfig): boolean {
+    const last = this.#last;
+    if (this.#next !== undefined && sameRemote(offer, this.#next)) return true;
+    this.#next = undefined;
+    if (last?.remote === undefined) return false;
+    const { outcome, failure } = this.#record;
+    if (sameRemote(offer, last.remote) && !this.#deps.configuration.runs(offer)) {
+      if (outcome === "under-way") return true;
+      if (outcome === "failed" && failure !== undefined) {
+        this.#refuseConfiguration(failure.reason);
+        return true;
+      }
+    }
+    const message = { ...last.message, remote: undefined };
+    this.#last = { ...last, remote: undefined, message };
+    if (outcome === "under-way") void this.#deps.saveMessage(message);
+    return false;
   }
 
   /** How a change that brought packages ended. */
@@ -162,9 +173,12 @@ export class PackageIntake {
   /** Something else has come to run: packages that were applied may have been taken back. */
   async runningChanged(because: string | undefined): Promise<void> {
     await this.#loadHeld();
-    const { outcome, set } = this.#record;
+    const { outcome, set, failure } = this.#record;
     const runs = (this.#deps.workshop.book.current?.packages ?? null) === set;
     if (outcome === "applied" && !runs) this.#lost(because ?? "another package set runs");
+    else if (outcome === "failed" && this.#isInUse) this.#provenAfterAll();
+    // What kept it from being installed may be over, above all the order to run no Collector.
+    else if (outcome === "failed" && failure?.fault === "host" && because === undefined) this.#start();
     else this.#report();
   }
 
@@ -179,6 +193,19 @@ export class PackageIntake {
     this.#abort();
   }
 
+  /** The configuration that waits for its packages. */
+  #waiting(): AgentRemoteConfig | undefined {
+    const { outcome, failure } = this.#record;
+    const isOver = outcome !== "under-way" && !(outcome === "failed" && failure?.fault === "host");
+    return isOver ? undefined : this.#last?.remote;
+  }
+
+  #offerNext(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next !== undefined) void this.#deps.configuration.offerRemote(next);
+  }
+
   #abort(): void {
     this.#underWay?.abort(new Error("not wanted any more"));
     this.#underWay = undefined;
@@ -190,11 +217,11 @@ export class PackageIntake {
     this.#abort();
     const last = this.#last;
     if (last === undefined) return;
+    this.#deps.configuration.withdrawPackages();
     const underWay = new AbortController();
     this.#underWay = underWay;
     this.#progress.clear();
-    const { set, tries } = this.#record;
-    this.#note({ ...this.#id(last), outcome: "under-way", set, tries });
+    this.#note({ ...this.#id(last), outcome: "under-way", set: null, tries: this.#record.tries });
     const onProgress = (name: string, progress: PackageProgress) => {
       if (this.#underWay !== underWay) return;
       this.#progress.set(name, progress);
@@ -234,13 +261,26 @@ export class PackageIntake {
   }
 
   async #applied(set: string | null): Promise<void> {
-    const tries = this.#record.tries.filter(({ offer }) => offer !== this.#last?.key);
+    const tries = withTries(this.#record, this.#last?.key ?? "", 0);
     this.#note({ ...this.#id(), outcome: "applied", set, tries });
     const { logger } = this.#deps.workshop;
     logger.info({ event: "packages_installed", offer: this.#last?.key }, "the packages of the server run");
     await this.#refreshHeld();
     // What this host could not do for want of a program it may be able to do now.
     this.#deps.configuration.retryNow();
+    this.#offerNext();
+  }
+
+  get #isInUse(): boolean {
+    const packages = this.#deps.workshop.book.current?.packages ?? null;
+    return this.#last !== undefined && isInUse(this.#last, { packages, held: this.#held });
+  }
+
+  /** A verdict can be corrected: what was given up was only slow, or it was gone back to. Its failures still count. */
+  #provenAfterAll(): void {
+    this.#retry?.cancel();
+    const set = this.#deps.workshop.book.current?.packages ?? null;
+    this.#note({ ...this.#id(), outcome: "applied", set, tries: this.#record.tries });
   }
 
   #lost(because: string): void {
@@ -251,9 +291,8 @@ export class PackageIntake {
     const { workshop } = this.#deps;
     const { fault, name } = failure;
     const key = this.#last?.key ?? "";
-    const count = this.#triesOf(key) + (fault === "own" && counts ? 1 : 0);
-    const others = this.#record.tries.filter(({ offer }) => offer !== key);
-    const tries = count === 0 ? others : [...others, { offer: key, count }].slice(-rememberedTries);
+    const count = triesOf(this.#record, key) + (fault === "own" && counts ? 1 : 0);
+    const tries = withTries(this.#record, key, count);
     const reason = workshop.mask(failure.reason);
     this.#progress.clear();
     const named = { fault, reason, ...(name !== undefined && { name }) };
@@ -268,6 +307,7 @@ export class PackageIntake {
     };
     workshop.logger.error(fields, "the packages of the server were not installed");
     this.#refuseConfiguration(reason);
+    this.#offerNext();
     if (fault === "host")
       this.#retry = workshop.clock.setTimer(this.#retryBackoff.next(), () => this.#start());
   }
@@ -283,10 +323,6 @@ export class PackageIntake {
   #id(last = this.#last): Pick<PackagesRecord, "offer" | "from_this_host" | "dropped"> {
     const { dropped } = this.#record;
     return { offer: last?.key ?? "", from_this_host: last?.message.fromThisHost ?? false, dropped };
-  }
-
-  #triesOf(key: string): number {
-    return this.#record.tries.find(({ offer }) => offer === key)?.count ?? 0;
   }
 
   #note(record: PackagesRecord): void {
@@ -305,77 +341,7 @@ export class PackageIntake {
   }
 
   #report(): void {
-    this.#deps.report(this.#view());
+    const state = { held: this.#held, last: this.#last, record: this.#record, progress: this.#progress };
+    this.#deps.report(viewOf(state));
   }
-
-  #view(): PackagesView {
-    const offered = this.#last?.labels ?? new Map<string, Label>();
-    const names = new Set([...this.#held.map(({ name }) => name), ...offered.keys()]);
-    const packages = [...names].flatMap((name) => this.#viewOf(name, offered.get(name)) ?? []);
-    const allHash = this.#last?.offer.allHash;
-    const { outcome, failure } = this.#record;
-    // An offer of nothing can fail too: what is in use may be needed.
-    const problem = packages.some(({ state }) => state.t === "failed") ? undefined : failure?.reason;
-    return {
-      ...(allHash !== undefined && { allHash }),
-      packages,
-      ...(outcome === "failed" && problem !== undefined && { problem }),
-    };
-  }
-
-  #viewOf(name: string, offered: Label | undefined): PackageView | undefined {
-    const known = this.#held.find((each) => each.name === name);
-    const held = known && { version: known.version, hash: known.hash };
-    const common = { name, ...(held && { held }), ...(offered && { offered }) };
-    if (held !== undefined && (offered === undefined || offered.hash === held.hash))
-      return { ...common, held, state: { t: "installed" } };
-    return offered && { ...common, offered, state: this.#stateOf(name) };
-  }
-
-  #stateOf(name: string): Exclude<PackageView["state"], { t: "installed" }> {
-    const { outcome, failure } = this.#record;
-    if (outcome === "failed" && failure !== undefined) {
-      const isOther = failure.name !== undefined && failure.name !== name;
-      const reason = isOther ? `refused together with ${failure.name}: ${failure.reason}` : failure.reason;
-      return { t: "failed", reason };
-    }
-    const progress = this.#progress.get(name);
-    if (progress?.t === "downloading") {
-      const { percent, bytesPerSecond } = progress;
-      return { t: "downloading", percent, bytesPerSecond };
-    }
-    return progress ?? { t: "pending" };
-  }
-}
-
-interface Label {
-  version: string;
-  hash: string;
-}
-
-interface LastOffer {
-  /** Tells one offer from another. */
-  key: string;
-  offer: PackagesOffer;
-  /** Of every package in it, also of those that cannot be used. */
-  labels: ReadonlyMap<string, Label>;
-  remote: AgentRemoteConfig | undefined;
-  message: PackagesMessage;
-}
-
-function toLast(message: PackagesMessage): LastOffer {
-  const { packages, remote } = message;
-  const offer = parsePackagesAvailable(packages, message);
-  const bytes = toBinary(PackagesAvailableSchema, packages);
-  // A server that gives no aggregate hash is told apart by what it offers.
-  const key = offer.allHash || createHash("sha256").update(bytes).digest("hex");
-  const labels = Object.entries(packages.packages).map(
-    ([name, { version, hash }]) => [name, { version, hash: Buffer.from(hash).toString("hex") }] as const,
-  );
-  return { key, offer, labels: new Map(labels), remote, message };
-}
-
-function sameRemote(a: AgentRemoteConfig | undefined, b: AgentRemoteConfig | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return Buffer.compare(a.configHash, b.configHash) === 0;
 }

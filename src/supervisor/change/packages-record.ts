@@ -33,3 +33,16 @@ export const noPackagesRecord: PackagesRecord = {
   dropped: "",
   tries: [],
 };
+
+const rememberedTries = 20;
+
+/** How often this offer failed by its own fault. */
+export function triesOf({ tries }: PackagesRecord, offer: string): number {
+  return tries.find((each) => each.offer === offer)?.count ?? 0;
+}
+
+/** The tries of every offer, `count` of this one. */
+export function withTries({ tries }: PackagesRecord, offer: string, count: number): PackagesRecord["tries"] {
+  const others = tries.filter((each) => each.offer !== offer);
+  return count === 0 ? others : [...others, { offer, count }].slice(-rememberedTries);
+}

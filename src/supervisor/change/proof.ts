@@ -24,6 +24,11 @@ export function wasKilledFromOutside(exit: CollectorExit): boolean {
   return !exit.known || exit.code === 0 || (exit.signal !== null && outsideSignals.has(exit.signal));
 }
 
+/** In a reload the Collector ends when the old configuration cannot be shut down, as when its backend is away. */
+function diedOfTheOld(log: string): boolean {
+  return log.includes("failed to shutdown the retiring config");
+}
+
 /** A watch that began before the switch, so that no event of it can be missed. */
 export interface ProofWatch {
   /** The wait is counted from this call. */
@@ -37,23 +42,12 @@ export interface ProofWatch {
  * nothing, since the effective configuration is sent before the pipelines start. A recoverable error
  * (a backend that is away) comes after the start and counts as started.
  *
- * A first death by a signal from outside is not the configuration's doing: `onKilled` restarts it and
- * the wait goes on.
+ * A first death by a signal from outside is not the configuration's doing, nor one of the configuration before it,
+ * which could not be shut down in a reload: `onKilled` restarts it and the wait goes on.
  */
 export function watchForProof(
   collector: Collector,
-  {
-    mark,
-    clock,
-    onKilled,
-    version,
-  }: {
-    mark: string;
-    clock: Clock;
-    onKilled: () => void;
-    /** What the process must say its version is; undefined where that does not matter. */
-    version?: string | undefined;
-  },
+  { mark, clock, onKilled }: { mark: string; clock: Clock; onKilled: () => void },
 ): ProofWatch {
   let killed = false;
   let switched = false;
@@ -76,10 +70,7 @@ export function watchForProof(
     const broken = link.health && findBrokenComponent(link.health);
     if (broken !== undefined) finish({ t: "broken", reason: broken });
     else if (link.effectiveConfig !== undefined && link.health !== undefined && hasStarted(link.health)) {
-      const other = version !== undefined && link.version !== undefined && link.version !== version;
-      if (other)
-        finish({ t: "broken", reason: `the process says it is version ${link.version}, not ${version}` });
-      else finish({ t: "proven" });
+      finish({ t: "proven" });
     }
   };
   const stopObserving = collector.observe((event) => {
@@ -92,8 +83,15 @@ export function watchForProof(
           onKilled();
           return;
         }
-        cancel();
-        void excerpt.then((text) => settle({ t: "exited", exit, excerpt: text }));
+        void excerpt.then((text) => {
+          if (!killed && diedOfTheOld(text)) {
+            killed = true;
+            onKilled();
+            return;
+          }
+          cancel();
+          settle({ t: "exited", exit, excerpt: text });
+        });
         return;
       }
       case "start-failed":

@@ -23,6 +23,8 @@ interface RestorationDeps {
   forgetUnfinished(): Promise<unknown>;
   /** The Collector that an earlier process left running, and what was written down about it. */
   found: { process: CollectorProcess; record: RunningRecord | undefined } | undefined;
+  /** Lets the server offer a configuration again of which this host has lost its part. */
+  askServerAgain(remoteHash: string | null): Promise<unknown>;
   /** Kept by an earlier supervisor, perhaps the reference: used when nothing better is known. */
   savedRemote: AgentRemoteConfig | undefined;
 }
@@ -116,10 +118,11 @@ async function adopt({
   const isCurrent = record !== undefined && record.mark === book.current?.id && !book.currentIsQuarantined;
   const isCandidate = record !== undefined && record.mark === unfinished?.id;
   const packages = isCandidate ? await packagesOf(workshop, record.mark) : book.current?.packages;
+  const role = isCandidate ? "desired" : (book.current?.role ?? "desired");
   const launch =
     record === undefined || !(isCurrent || isCandidate)
       ? undefined
-      : await workshop.launch({ id: record.mark, packages: packages ?? null }).catch(() => undefined);
+      : await workshop.launch({ id: record.mark, packages: packages ?? null, role }).catch(() => undefined);
   const sameProgram = launch !== undefined && record !== undefined && programHash(launch) === record.program;
   if (launch === undefined || record === undefined || !sameProgram) {
     const reason =
@@ -157,13 +160,33 @@ async function runCurrent(deps: RestorationDeps, adopted: "current" | "candidate
     // The server may have been quicker than the disk.
     if (intake.isPending) return;
     if (savedRemote !== undefined) await intake.offerRemote(savedRemote);
-    else intake.changeLocal("start");
+    else await startWithoutRemote(deps);
     return;
   }
   if (current.id === null) return;
   const { id } = current;
   deps.road.urgent(() => start(deps, id));
   await applyLocalChanges(deps);
+}
+
+/** There is nothing of the server's to run, or not any more. */
+async function startWithoutRemote({
+  workshop,
+  road,
+  intake,
+  wayBack,
+  askServerAgain,
+}: RestorationDeps): Promise<void> {
+  const { book } = workshop;
+  if (book.current !== null) await askServerAgain(book.current.remoteHash);
+  if (book.current === null && workshop.hasFallback && !(await intake.hasLocalFiles())) {
+    // What the administrator wrote for this very case is better than an empty Collector.
+    road.urgent(async () => {
+      if (book.current === null) await wayBack.go("there is no configuration yet", { orElse: "bootstrap" });
+    });
+    return;
+  }
+  intake.changeLocal("start");
 }
 
 async function start({ workshop, wayBack, guard }: RestorationDeps, id: string): Promise<void> {
@@ -214,9 +237,14 @@ async function afterAdoption(deps: RestorationDeps): Promise<void> {
 }
 
 /** Files, settings, the binary or the local port may have changed while nobody looked. */
-async function applyLocalChanges({ workshop, intake }: RestorationDeps): Promise<void> {
+async function applyLocalChanges({ workshop, intake, askServerAgain }: RestorationDeps): Promise<void> {
   const { current } = workshop.book;
   if (current === null || current.role === "fallback") return;
+  if (current.id !== null && (await workshop.snapshots.load(current.id)) === undefined) {
+    // What it was made from is lost, and anything else would be less than what runs.
+    await askServerAgain(current.remoteHash);
+    return;
+  }
   const contentHash = await intake
     .presentContentHash()
     .catch((error: unknown) => note(workshop.logger, error));

@@ -68,6 +68,11 @@ export class Snapshots {
     await this.#writeInputs(id, sha256(text), inputs);
   }
 
+  /** What a snapshot is going to be made from; there is nothing to run yet. */
+  begin(id: string, inputs: ConfigurationInputs): Promise<void> {
+    return this.#writeInputs(id, "", inputs);
+  }
+
   /** The same text, from other inputs. Without the snapshot nothing is saved. */
   async saveInputs(id: string, inputs: ConfigurationInputs): Promise<void> {
     const snapshot = await this.load(id);
@@ -93,26 +98,37 @@ export class Snapshots {
   /** undefined when it is not whole; a damaged part is set aside. */
   async load(id: string): Promise<Snapshot | undefined> {
     const text = await this.#directory.read(`${id}.yaml`);
-    const inputs = await this.#directory.read(`${id}.json`);
-    if (text === undefined || inputs === undefined) return undefined;
+    if (text === undefined) return undefined;
+    const read = await this.#readInputs(id);
+    if (read === undefined) return undefined;
+    if (sha256(text) !== read.textSha256) {
+      await this.#directory.setAside(`${id}.yaml`, "the merged text is not the one that was written");
+      return undefined;
+    }
+    return { id, text: new TextDecoder().decode(text), inputs: read.inputs };
+  }
+
+  /** What a snapshot was, or is to be, made from. */
+  async loadInputs(id: string): Promise<ConfigurationInputs | undefined> {
+    return (await this.#readInputs(id))?.inputs;
+  }
+
+  async #readInputs(id: string): Promise<{ inputs: ConfigurationInputs; textSha256: string } | undefined> {
+    const data = await this.#directory.read(`${id}.json`);
+    if (data === undefined) return undefined;
     try {
-      const file = inputsSchema.parse(JSON.parse(new TextDecoder().decode(inputs)));
+      const file = inputsSchema.parse(JSON.parse(new TextDecoder().decode(data)));
       const { remote, own_telemetry } = file;
-      if (sha256(text) !== file.text_sha256)
-        throw new Error("the merged text is not the one that was written");
-      return {
-        id,
-        text: new TextDecoder().decode(text),
-        inputs: {
-          remote: remote === null ? undefined : fromBinary(AgentRemoteConfigSchema, fromBase64(remote)),
-          ownTelemetry:
-            own_telemetry === null
-              ? undefined
-              : fromBinary(ConnectionSettingsOffersSchema, fromBase64(own_telemetry)),
-          localFiles: file.local_files,
-          packages: file.packages,
-        },
+      const inputs = {
+        remote: remote === null ? undefined : fromBinary(AgentRemoteConfigSchema, fromBase64(remote)),
+        ownTelemetry:
+          own_telemetry === null
+            ? undefined
+            : fromBinary(ConnectionSettingsOffersSchema, fromBase64(own_telemetry)),
+        localFiles: file.local_files,
+        packages: file.packages,
       };
+      return { inputs, textSha256: file.text_sha256 };
     } catch (error) {
       await this.#directory.setAside(`${id}.json`, error instanceof Error ? error.message : String(error));
       return undefined;

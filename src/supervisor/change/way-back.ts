@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { describeError } from "../../foundation/errors.ts";
 import { AgentRemoteConfigSchema } from "../../opamp/messages.ts";
-import type { Reference } from "./configuration-book.ts";
+import { faultHash, type Reference } from "./configuration-book.ts";
 import { type Proof, watchForProof } from "./proof.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
 import type { NewMark, Runnable, Workshop } from "./workshop.ts";
@@ -27,13 +27,18 @@ export class WayBack {
 
   /**
    * What runs now failed for `reason`. A failed change goes back to the current configuration, which it never
-   * replaced; with `skipCurrent` that one is at fault itself and the one before it is next. `orElse` is what is done when
+   * replaced; with `skipCurrent` that one is at fault itself and the one before it is next. `crashed`: what runs ended
+   * too often, or on probation. `orElse` is what is done when
    * nothing on the way back runs, after the fallback configurations: an empty Collector is better than
    * none for a host that never had a configuration, but no substitute for one that did.
    */
   async go(
     reason: string,
-    { orElse, skipCurrent = false }: { orElse: "bootstrap" | "hold"; skipCurrent?: boolean },
+    {
+      orElse,
+      skipCurrent = false,
+      crashed = false,
+    }: { orElse: "bootstrap" | "hold"; skipCurrent?: boolean; crashed?: boolean },
   ): Promise<"reverted" | "made-do" | "held"> {
     const { book, collector, logger } = this.#workshop;
     // The journal, or the quarantine, tells the next supervisor to take it.
@@ -41,7 +46,10 @@ export class WayBack {
     const release = collector.claim();
     try {
       const skips = skipCurrent || book.current === null || book.currentIsQuarantined;
-      const candidates = [...(skips || book.current === null ? [] : [book.current]), ...book.wayBack];
+      const known = [...(skips || book.current === null ? [] : [book.current]), ...book.wayBack];
+      const trusted = await this.#trustedPackages(crashed);
+      const candidates = known.filter((reference) => !this.#endsWithIts(reference, trusted, crashed));
+      if (skipCurrent && (await this.#undoPackages(reason))) return "reverted";
       for (const reference of candidates) {
         if (!(await this.#returnTo(reference))) continue;
         if (reference === book.current) await this.#saved(() => book.release(reference));
@@ -59,7 +67,7 @@ export class WayBack {
         return "reverted";
       }
       if (await this.#goBackToOlderPackages(reason, candidates)) return "reverted";
-      return await this.#makeDo(reason, orElse);
+      return await this.#makeDo(reason, { orElse, packages: trusted });
     } finally {
       release();
       this.#workshop.runningChanged(firstLine(this.#workshop.mask(reason)));
@@ -81,7 +89,8 @@ export class WayBack {
       return true;
     }
     if ((await this.#workshop.snapshots.load(reference.id)) === undefined) return false;
-    const proof = await this.#run({ ...reference, id: reference.id });
+    const role = reference === this.#workshop.book.current ? reference.role : "last-known-good";
+    const proof = await this.#run({ ...reference, id: reference.id, role });
     if (proof.t === "proven") return true;
     this.#workshop.logger.error(
       {
@@ -94,41 +103,76 @@ export class WayBack {
     return false;
   }
 
+  /** Where packages alone were changed last, what they ran with is innocent: it may not be on the way back by itself. */
+  async #undoPackages(reason: string): Promise<boolean> {
+    const { current, wayBack } = this.#workshop.book;
+    if (!this.#ranWithOthers || current === null || wayBack[0]?.contentHash === current.contentHash)
+      return false;
+    return this.#goBackToOlderPackages(reason, [current]);
+  }
+
+  /** Whether what runs now ran before, with the packages before these. */
+  get #ranWithOthers(): boolean {
+    const { current, olderPackages } = this.#workshop.book;
+    return current?.cause === "packages" && olderPackages.length > 0;
+  }
+
   /** The program itself may be at fault: the best configuration that is known, with one that ran before it. */
   async #goBackToOlderPackages(reason: string, tried: readonly Reference[]): Promise<boolean> {
-    const { book, snapshots, logger } = this.#workshop;
-    const known = [...tried, ...(book.current === null ? [] : [book.current])].find(({ id }) => id !== null);
-    const inputs = await this.#inputsOf(known ?? null);
-    if (known === undefined || inputs === undefined) return false;
-    for (const packages of book.olderPackages) {
+    const { book, logger } = this.#workshop;
+    // If it is the program, what runs now is innocent, and the nearest to what is wanted; not if it failed itself.
+    const isAtFault = book.currentIsQuarantined && !this.#ranWithOthers;
+    const references = new Set([...(book.current === null || isAtFault ? [] : [book.current]), ...tried]);
+    // An empty Collector is what a host had that never was given a configuration.
+    const known = [...references].filter(hasWorked).concat([...references].filter(isEmpty));
+    // What an administrator installed is there whatever was kept of packages.
+    for (const packages of new Set([...book.olderPackages, null])) {
       if (tried.some((reference) => reference.packages === packages)) continue;
-      const id = this.#newMark();
-      const older = { ...inputs, packages };
-      const merged = await this.#workshop.merge(older, id).catch(() => undefined);
-      if (merged === undefined) continue;
-      await this.#saved(() => snapshots.save({ id, text: merged.text, inputs: older }));
-      if ((await this.#run({ id, packages })).t !== "proven") continue;
-      const { contentHash } = merged;
-      const reference: Reference = { ...known, id, contentHash, packages, cause: "packages" };
-      await this.#saved(() => book.goneBackToPackages(reference));
-      await this.#restoreKeptFiles(reference, null);
-      const fields = { event: "reverted", packages, reason: firstLine(this.#workshop.mask(reason)) };
-      logger.warn(fields, "went back to the program that ran before");
-      return true;
+      for (const reference of known) {
+        // One that is passed over is not to come back as something else.
+        if (reference.packages === packages) continue;
+        if (!(await this.#returnToWith(reference, packages, tried))) continue;
+        const fields = { event: "reverted", packages, reason: firstLine(this.#workshop.mask(reason)) };
+        logger.warn(fields, "went back to the program that ran before");
+        return true;
+      }
     }
     return false;
   }
 
-  async #makeDo(reason: string, orElse: "bootstrap" | "hold"): Promise<"made-do" | "held"> {
+  async #returnToWith(
+    known: Reference,
+    packages: string | null,
+    tried: readonly Reference[],
+  ): Promise<boolean> {
+    const { book, snapshots } = this.#workshop;
+    const inputs = await this.#inputsOf(known);
+    if (inputs === undefined) return false;
+    const id = this.#newMark();
+    const older = { ...inputs, packages };
+    const merged = await this.#workshop.merge(older, id).catch(() => undefined);
+    if (merged === undefined) return false;
+    await this.#saved(() => snapshots.save({ id, text: merged.text, inputs: older }));
+    if ((await this.#run({ id, packages, role: "last-known-good" })).t !== "proven") return false;
+    const { contentHash } = merged;
+    const reference: Reference = { ...known, id, contentHash, packages, cause: "packages" };
+    await this.#saved(() => book.goneBackToPackages(reference, tried));
+    await this.#restoreKeptFiles(reference, null);
+    return true;
+  }
+
+  async #makeDo(
+    reason: string,
+    { orElse, packages }: { orElse: "bootstrap" | "hold"; packages: string | null },
+  ): Promise<"made-do" | "held"> {
     const { book, collector, snapshots, logger } = this.#workshop;
     const why = firstLine(this.#workshop.mask(reason));
     const mark = this.#newMark();
-    const packages = this.#trustedPackages();
     for (const { role, name, merged } of await this.#workshop.lastResorts(mark, packages)) {
       if (role === "bootstrap" && orElse === "hold") continue;
       const inputs = { ...nothing, packages };
       await this.#saved(() => snapshots.save({ id: mark, text: merged.text, inputs }));
-      const proof = await this.#run({ id: mark, packages });
+      const proof = await this.#run({ id: mark, packages, role });
       if (proof.t !== "proven") continue;
       const reference = {
         id: mark,
@@ -147,9 +191,12 @@ export class WayBack {
       return "made-do";
     }
     const { current } = book;
-    const last: Runnable = current?.id == null ? { id: mark, packages } : { ...current, id: current.id };
+    const last: Runnable =
+      current?.id == null ? { id: mark, packages, role: "bootstrap" } : { ...current, id: current.id };
     await collector.stop();
     if (book.currentIsQuarantined) await this.#acceptWhatWorked();
+    // Goes on counting here; the reference is not to find one that failed.
+    else if (current !== null) await this.#restoreKeptFiles(current, null);
     if (current?.id != null) await this.#saved(() => this.#workshop.install(last));
     logger.error({ event: "held", reason: why, retry_in_ms: holdMs }, "nothing starts; trying again later");
     // The guard tries the whole way again before; this is only in case that it cannot.
@@ -158,13 +205,26 @@ export class WayBack {
     return "held";
   }
 
+  /** A fallback that ended with its program says that others end with it, too, if there is another program. */
+  #endsWithIts({ packages }: Reference, trusted: string | null, crashed: boolean): boolean {
+    const { current } = this.#workshop.book;
+    const isSuspect = crashed && current !== null && !hasWorked(current);
+    return isSuspect && packages === current.packages && packages !== trusted;
+  }
+
   /** Those that are least likely to be why nothing starts. */
-  #trustedPackages(): string | null {
+  async #trustedPackages(crashed: boolean): Promise<string | null> {
     const { book } = this.#workshop;
-    if (book.current !== null && !book.currentIsQuarantined) return book.current.packages;
-    const [before] = book.wayBack;
-    if (before !== undefined) return before.packages;
-    return book.olderPackages[0] ?? book.current?.packages ?? null;
+    const { current, wayBack, olderPackages } = book;
+    // What ended as a fallback ends with any configuration; one that brought packages may have ended for those.
+    const isSuspect = current !== null && (!hasWorked(current) || /packages/.test(current.cause));
+    const ended = crashed || (book.currentIsQuarantined && current?.role === "desired");
+    if (current !== null && !(isSuspect && ended)) return current.packages;
+    for (const packages of [...wayBack.map((each) => each.packages), ...olderPackages, null]) {
+      const isOther = current === null || packages !== current.packages;
+      if (isOther && (await this.#workshop.missingProgram(packages)) === undefined) return packages;
+    }
+    return current?.packages ?? null;
   }
 
   /** The next change starts from what once worked, and never from what failed. */
@@ -172,8 +232,12 @@ export class WayBack {
     const { book } = this.#workshop;
     const [nearest] = book.wayBack;
     const inputs = await this.#inputsOf(nearest ?? null);
-    const packages = this.#trustedPackages();
-    await this.#saved(() => this.#workshop.saveKept(inputs ?? { ...nothing, packages }));
+    const hasFailed = nearest !== undefined && book.quarantineOf(faultHash(nearest)) !== undefined;
+    const packages = await this.#trustedPackages(false);
+    const accepted = inputs ?? { ...nothing, packages };
+    await this.#saved(() =>
+      this.#workshop.saveKept(hasFailed ? { ...accepted, remote: undefined } : accepted),
+    );
   }
 
   async #run(what: Runnable): Promise<Proof> {
@@ -233,6 +297,9 @@ export class WayBack {
     }
   }
 }
+
+const hasWorked = ({ role }: Reference) => role === "desired" || role === "last-known-good";
+const isEmpty = ({ role }: Reference) => role === "bootstrap";
 
 const nothing = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
 

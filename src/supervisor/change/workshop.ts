@@ -3,6 +3,7 @@ import type { Logger } from "../../foundation/logger.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import type { Collector } from "../collector/collector.ts";
 import type { Launch } from "../collector/launch.ts";
+import type { Role } from "../collector/role.ts";
 import type { Failure } from "./change.ts";
 import type { ConfigurationBook } from "./configuration-book.ts";
 import type { ConfigurationInputs, Snapshots } from "./snapshots.ts";
@@ -11,6 +12,7 @@ import type { ConfigurationInputs, Snapshots } from "./snapshots.ts";
 export interface Runnable {
   id: string;
   packages: string | null;
+  role: Role;
 }
 
 /** A merged configuration that is not written anywhere yet. */
@@ -47,6 +49,8 @@ export interface Workshop {
   snapshots: Snapshots;
   /** Longest wait for a proof, `agent.config_apply_timeout`, in milliseconds. */
   applyTimeoutMs: number;
+  /** Whether `agent.startup_fallback_configs` names any. */
+  hasFallback: boolean;
   /** Whether SIGHUP may be used at all. */
   mayReload: boolean;
   /** @throws ConfigurationError when the remote part is no valid configuration. */

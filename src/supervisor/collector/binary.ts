@@ -147,6 +147,16 @@ export async function identifyBinary(options: IdentifyOptions): Promise<Collecto
   return binary;
 }
 
+/** Changes when the file at `path` is replaced or rewritten; undefined where there is none. */
+export async function fileIdentityOf(path: string): Promise<string | undefined> {
+  try {
+    const real = await realpath(path);
+    return identityOf(real, await stat(real, { bigint: true }));
+  } catch {
+    return undefined;
+  }
+}
+
 function identityOf(path: string, { dev, ino, size, mtimeNs }: BigIntStats): string {
   return [path, dev, ino, size, mtimeNs].join("|");
 }

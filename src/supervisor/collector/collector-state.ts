@@ -44,6 +44,4 @@ export interface LinkView {
   mark: string;
   health: ComponentHealth | undefined;
   effectiveConfig: EffectiveConfig | undefined;
-  /** `service.version` of the process at the other end. */
-  version: string | undefined;
 }

@@ -1,7 +1,7 @@
 import { assertNever } from "../../foundation/assert-never.ts";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import type { AgentDescription, ComponentHealth, EffectiveConfig } from "../../opamp/messages.ts";
+import type { ComponentHealth, EffectiveConfig } from "../../opamp/messages.ts";
 import type { CollectorEvent, CollectorState, LinkView } from "./collector-state.ts";
 import { type Launch, programHash, sameProgram } from "./launch.ts";
 import { type CollectorExit, type CollectorProcess, describeExit, type ProcessIdentity } from "./process.ts";
@@ -208,7 +208,7 @@ export class Collector {
   linked(linkId: number, mark: string): void {
     this.#newestLinkId = Math.max(this.#newestLinkId, linkId);
     if (linkId < this.#newestLinkId) return;
-    this.#link = { linkId, mark, health: undefined, effectiveConfig: undefined, version: undefined };
+    this.#link = { linkId, mark, health: undefined, effectiveConfig: undefined };
     this.#emit({ t: "linked", mark });
   }
 
@@ -220,14 +220,10 @@ export class Collector {
     this.process?.checkAlive();
   }
 
-  reported(
-    linkId: number,
-    report: { description?: AgentDescription; health?: ComponentHealth; effectiveConfig?: EffectiveConfig },
-  ): void {
+  reported(linkId: number, report: { health?: ComponentHealth; effectiveConfig?: EffectiveConfig }): void {
     const link = this.#link;
     if (link === undefined || link.linkId !== linkId) return;
     const { mark } = link;
-    if (report.description !== undefined) link.version = versionOf(report.description);
     if (report.effectiveConfig !== undefined) {
       link.effectiveConfig = report.effectiveConfig;
       this.#emit({ t: "effective-config", mark, effectiveConfig: report.effectiveConfig });
@@ -381,9 +377,4 @@ export class Collector {
     this.#busy = result.catch(() => undefined);
     return result;
   }
-}
-
-function versionOf({ identifyingAttributes }: AgentDescription): string | undefined {
-  const value = identifyingAttributes.find(({ key }) => key === "service.version")?.value?.value;
-  return value?.case === "stringValue" ? value.value : undefined;
 }

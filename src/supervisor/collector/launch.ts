@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
+import type { Role } from "./role.ts";
 
 /** What to run: everything that makes one launch differ from another. */
 export interface Launch {
   /** Header value by which the Collector's link tells that it runs this configuration. */
   mark: string;
+  /** What this configuration is to the host. */
+  role: Role;
   executable: string;
   /** Changes when the file of the executable is replaced; empty if unknown. */
   fileIdentity: string;

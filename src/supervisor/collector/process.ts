@@ -47,6 +47,8 @@ export interface SpawnOptions {
   /** Descriptor, opened for appending, of the file that takes stdout and stderr; the caller closes it. */
   logFd: number | "ignore";
   runAs?: RunAs | undefined;
+  /** It is told to end when this process dies, instead of living on. */
+  endsWithUs?: boolean;
   clock?: Clock;
   /** How a death for lack of memory is told; default the counters of its cgroup. */
   watchOom?: (pid: number) => OomWatch;
@@ -66,7 +68,7 @@ export async function spawnCollector(options: SpawnOptions): Promise<CollectorPr
   const { executable, args, env, cwd, logFd, runAs, clock = systemClock, watchOom = watchOomKills } = options;
   const problem = executableProblem(executable);
   if (problem !== undefined) throw new Error(`cannot start the Collector: ${problem}`);
-  const command = commandAs(executable, args, runAs);
+  const command = commandAs(executable, args, runAs, { endsWithUs: options.endsWithUs ?? false });
   let child: ChildProcess;
   try {
     // setpriv is found even where the Collector is not.

@@ -13,13 +13,21 @@ export const neededCapabilities = [
   { name: "CAP_SYS_PTRACE", bit: 19n },
 ] as const;
 
-/** The command that runs `executable` as `runAs`; without it, or as ourselves, the command itself. */
+/**
+ * The command that runs `executable` as `runAs`; without it, or as ourselves, the command itself. With
+ * `endsWithUs` the kernel tells it to end (PR_SET_PDEATHSIG) when this process dies, however it dies.
+ */
 export function commandAs(
   executable: string,
   args: readonly string[],
   runAs: RunAs | undefined,
+  { endsWithUs = false }: { endsWithUs?: boolean } = {},
 ): { file: string; args: string[] } {
-  if (runAs === undefined || isSelf(runAs)) return { file: executable, args: [...args] };
+  const bond = endsWithUs ? ["--pdeathsig=TERM"] : [];
+  if (runAs === undefined || isSelf(runAs)) {
+    if (!endsWithUs) return { file: executable, args: [...args] };
+    return { file: "setpriv", args: [...bond, "--", executable, ...args] };
+  }
   // Ambient capabilities would outlive the change of user and let the Collector become anyone.
   const dropped = neededCapabilities
     .map(({ name }) => `-${name.slice("CAP_".length).toLowerCase()}`)
@@ -30,6 +38,7 @@ export function commandAs(
     "--init-groups",
     `--inh-caps=${dropped}`,
     `--ambient-caps=${dropped}`,
+    ...bond,
   ];
   return { file: "setpriv", args: [...privileges, "--", executable, ...args] };
 }

@@ -11,6 +11,8 @@ interface StartProcessDeps {
   logger: Logger;
   log: AgentLog;
   runAs: RunAs | undefined;
+  /** `agent.on_supervisor_exit: stop`. */
+  endsWithUs: boolean;
   /** Where the Collector reads its configuration. */
   configPath: string;
   /** Puts the configuration of a mark there again, should somebody have taken it away. */
@@ -24,7 +26,7 @@ interface StartProcessDeps {
  */
 export async function startProcess(
   { mark, executable, args, env }: Launch,
-  { clock, logger, log, runAs, configPath, ensureInstalled }: StartProcessDeps,
+  { clock, logger, log, runAs, endsWithUs, configPath, ensureInstalled }: StartProcessDeps,
 ): Promise<CollectorProcess> {
   if (args.includes(configPath)) {
     await ensureInstalled(mark).catch((error: unknown) => {
@@ -40,7 +42,7 @@ export async function startProcess(
     return "ignore" as const;
   });
   try {
-    return await spawnCollector({ executable, args, env, logFd, runAs, clock });
+    return await spawnCollector({ executable, args, env, logFd, runAs, endsWithUs, clock });
   } finally {
     if (logFd !== "ignore") await log.release(logFd);
   }

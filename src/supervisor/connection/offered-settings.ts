@@ -1,59 +1,131 @@
-import { type AgentSessionSettings, type ClientTls, presentTls } from "../../opamp/agent/settings.ts";
+import { validateHeaderName, validateHeaderValue } from "node:http";
+import type { AgentSessionSettings } from "../../opamp/agent/settings.ts";
 import type { OpAMPConnectionSettings, TLSCertificate, TLSConnectionSettings } from "../../opamp/messages.ts";
+import type { CertificateRequestRecord, Overrides } from "./connection-record.ts";
+import { offeredProxy } from "./offered-proxy.ts";
+import { isSecure, skipsVerification } from "./session-settings.ts";
+import { checkChain, parseChain } from "./tls-material.ts";
+import { opensslCipher } from "./tls-names.ts";
+import { UnusableOfferError } from "./unusable-offer.ts";
 
-/** An offer that cannot be used, in words for the log and the server. */
-class UnusableOfferError extends Error {
-  override readonly name = "UnusableOfferError";
+/** As long as the agent session takes from an offer. Seconds. */
+const maxHeartbeatSeconds = 24 * 60 * 60;
+
+/** What an offer is read against. */
+export interface OfferContext {
+  overrides: Overrides;
+  /** Of the connection in use. */
+  current: AgentSessionSettings;
+  /** A key of this host that waits for its certificate. */
+  request: CertificateRequestRecord | undefined;
 }
 
 /**
- * The settings in use with an offer over them; what the offer leaves out keeps its value (AN6-AN8, AN11,
- * D3). undefined when it offers nothing but a heartbeat interval. No offer turns verification off.
+ * The overrides in use with an offer over them; what the offer leaves out keeps its value (AN2, AN6-AN8, AN11,
+ * D3). No offer turns verification off, or leads from TLS to plain text.
  * @throws UnusableOfferError
  */
-export function withOffer(
-  current: AgentSessionSettings,
-  offer: OpAMPConnectionSettings,
-): AgentSessionSettings | undefined {
-  const { destinationEndpoint, headers, certificate, tls, proxy } = offer;
-  const isEmpty = destinationEndpoint === "" && !headers && !certificate && !tls;
-  if (proxy !== undefined) throw new UnusableOfferError("it names a proxy, which is not supported");
-  if (isEmpty) return undefined;
-  const endpoint = destinationEndpoint === "" ? current.endpoint : parseEndpoint(destinationEndpoint);
-  const material = isSecure(endpoint) ? offeredTls(certificate, tls) : undefined;
-  const offered = Object.fromEntries((headers?.headers ?? []).map(({ key, value }) => [key, value]));
+export function withOffer(context: OfferContext, offer: OpAMPConnectionSettings): Overrides {
+  const { overrides, current, request } = context;
+  const { destinationEndpoint, headers, certificate, tls, proxy, heartbeatIntervalSeconds } = offer;
+  const endpoint = destinationEndpoint === "" ? undefined : parseEndpoint(destinationEndpoint, current);
+  const cert = certificate && offeredCertificate(certificate, request);
   return {
-    ...current,
-    endpoint,
-    headers: headers === undefined ? current.headers : () => offered,
-    ...(material && { tls: () => ({ ...presentTls(current), ...material }) }),
+    ...overrides,
+    ...(endpoint && { endpoint: endpoint.href }),
+    ...(headers && { headers: offeredHeaders(headers.headers) }),
+    ...(cert && { certificate: cert }),
+    ...(tls && { tls: offeredTls(tls, overrides, current) }),
+    ...(proxy && { proxy: offeredProxy(proxy, endpoint ?? current.endpoint) }),
+    ...(heartbeatIntervalSeconds > 0n && {
+      heartbeatSeconds: Math.min(Number(heartbeatIntervalSeconds), maxHeartbeatSeconds),
+    }),
   };
 }
 
-function parseEndpoint(text: string): URL {
+function parseEndpoint(text: string, current: AgentSessionSettings): URL {
   const endpoint = URL.parse(text);
   if (endpoint === null || !/^(wss?|https?):$/.test(endpoint.protocol)) {
     throw new UnusableOfferError("its endpoint is not a ws, wss, http or https URL");
   }
+  if (isSecure(current.endpoint) && !isSecure(endpoint)) {
+    throw new UnusableOfferError(
+      "it would lead from TLS to plain text; only supervisor.yaml can name an endpoint without TLS",
+    );
+  }
   return endpoint;
 }
 
-const isSecure = ({ protocol }: URL) => protocol === "wss:" || protocol === "https:";
-
-/** What an offer says about TLS. */
-function offeredTls(certificate?: TLSCertificate, tls?: TLSConnectionSettings): ClientTls {
-  if (tls?.insecureSkipVerify)
-    throw new UnusableOfferError("it would turn the verification of certificates off");
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  const cert = certificate && certificate.cert.length > 0 ? text(certificate.cert) : undefined;
-  const key = certificate && certificate.privateKey.length > 0 ? text(certificate.privateKey) : undefined;
-  if (cert !== undefined && key === undefined) {
-    throw new UnusableOfferError("its certificate comes without a private key");
+function offeredHeaders(headers: readonly { key: string; value: string }[]): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const { key, value } of headers) {
+    try {
+      validateHeaderName(key);
+      validateHeaderValue(key, value);
+    } catch {
+      // The error of node:http would quote what is wrong.
+      throw new UnusableOfferError("it has a header whose name or value cannot be sent in HTTP");
+    }
+    const before = result[key];
+    result[key] = before === undefined ? value : `${before}, ${value}`;
   }
-  const minVersion = /1\.3$/.test(tls?.minVersion ?? "") ? "TLSv1.3" : undefined;
+  return result;
+}
+
+function offeredCertificate(
+  { cert, privateKey, caCert }: TLSCertificate,
+  request: CertificateRequestRecord | undefined,
+): Overrides["certificate"] {
+  if (cert.length === 0) {
+    if (privateKey.length === 0) return undefined;
+    throw new UnusableOfferError("it has a private key without a certificate");
+  }
+  if (privateKey.length > 0) return { cert: text(cert), key: text(privateKey), own: false };
+  // The answer to a request of this host (AN19, D4).
+  if (request !== undefined) {
+    // Never an authority to trust (AN14), only what the certificate has to be signed by.
+    if (caCert.length > 0) {
+      checkChain(parseChain(text(cert), "certificate"), parseChain(text(caCert), "authority"));
+    }
+    return { cert: text(cert), key: request.key, own: true };
+  }
+  throw new UnusableOfferError(
+    "its certificate comes without a private key, and this host has asked for none",
+  );
+}
+
+function offeredTls(
+  offer: TLSConnectionSettings,
+  overrides: Overrides,
+  current: AgentSessionSettings,
+): Overrides["tls"] {
+  if (offer.insecureSkipVerify && !skipsVerification(current)) {
+    throw new UnusableOfferError("it would turn the verification of certificates off");
+  }
+  const former = overrides.tls;
+  const ca = offer.caPemContents || former?.ca;
+  const minVersion = version(offer.minVersion) ?? former?.minVersion;
+  const maxVersion = version(offer.maxVersion) ?? former?.maxVersion;
+  if (minVersion !== undefined && maxVersion !== undefined && maxVersion < minVersion) {
+    throw new UnusableOfferError("its lowest TLS version is above its highest");
+  }
+  const cipherSuites = offer.cipherSuites.map(opensslCipher);
   return {
-    ...(cert !== undefined && key !== undefined && { cert, key }),
-    ...(tls !== undefined && tls.caPemContents !== "" && { ca: tls.caPemContents }),
+    ...(ca && { ca }),
+    includeSystemCas: offer.includeSystemCaCertsPool,
+    insecureSkipVerify: offer.insecureSkipVerify,
     ...(minVersion && { minVersion }),
+    ...(maxVersion && { maxVersion }),
+    cipherSuites: cipherSuites.length > 0 ? cipherSuites : (former?.cipherSuites ?? []),
   };
 }
+
+/** `1.2` and `TLSv1.2` mean the same (AN12); what is below 1.2 is 1.2. */
+function version(text: string): "TLSv1.2" | "TLSv1.3" | undefined {
+  if (text === "") return undefined;
+  const [, minor] = /^(?:TLS ?v?)?1\.([0-3])$/i.exec(text) ?? [];
+  if (minor === undefined) throw new UnusableOfferError("it names a TLS version that there is not");
+  return minor === "3" ? "TLSv1.3" : "TLSv1.2";
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

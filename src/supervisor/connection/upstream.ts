@@ -1,31 +1,33 @@
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../../foundation/clock.ts";
-import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
-import { AgentSession } from "../../opamp/agent/session.ts";
 import type { AgentSessionSettings } from "../../opamp/agent/settings.ts";
 import {
   type AgentRemoteConfig,
   type ConnectionSettingsOffers,
   ConnectionSettingsOffersSchema,
+  ConnectionSettingsRequestSchema,
   type CustomMessage,
-  type OpAMPConnectionSettings,
   type PackagesAvailable,
   type ServerToAgent,
 } from "../../opamp/messages.ts";
 import type { Tracer } from "../telemetry/tracer.ts";
-import { withOffer } from "./offered-settings.ts";
+import { type Presence, ServerConnection } from "./server-connection.ts";
+import { Trial } from "./trial.ts";
 
 /** What the server can ask of the supervisor. Parts whose capability is off never arrive here. */
 export interface UpstreamHandlers {
   remoteConfig(config: AgentRemoteConfig): void;
   /** `config` came in the same message. */
   packages(packages: PackagesAvailable, config: AgentRemoteConfig | undefined): void;
+  connectionSettings(offers: ConnectionSettingsOffers): void;
   ownTelemetry(offers: ConnectionSettingsOffers): void;
   restart(): void;
   customMessage(message: CustomMessage): void;
   instanceUid(uid: Uint8Array): void;
+  /** The connection in use was answered, has ended, or could not be made. */
+  presenceChanged(): void;
 }
 
 interface UpstreamDeps {
@@ -33,22 +35,6 @@ interface UpstreamDeps {
   clock: Clock;
   logger: Logger;
   tracer: Tracer;
-}
-
-interface Connection {
-  settings: AgentSessionSettings;
-  session: AgentSession;
-  presence: Presence;
-}
-
-/** Whether the server answers. */
-interface Presence {
-  /** The server has answered on it, and it has not ended. */
-  connected: boolean;
-  /** Since when it is so; milliseconds since the Unix epoch. */
-  since: number;
-  /** Why it is not connected, as far as that is known. */
-  lastError: string | undefined;
 }
 
 /** Where the connection in use leads, and how it is. */
@@ -60,24 +46,26 @@ export interface UpstreamStatus {
   lastAnswerAt: number | undefined;
 }
 
-/** How long a candidate may take to be answered by its server. */
-const candidateTimeoutMs = 15_000;
+/** How long a good-bye may keep the next connection waiting. Milliseconds. */
+const hurriedCloseMs = 1_000;
 
-/** The connection to the OpAMP server, and what the server's messages ask for. */
+/**
+ * The connection to the OpAMP server, and what the server's messages ask for. Other settings are tried on a
+ * connection beside it, and it is only given up for one that works.
+ */
 export class Upstream {
   readonly #handlers: UpstreamHandlers;
   readonly #deps: UpstreamDeps;
-  #live: Connection;
-  /** Offered settings that are being tried beside the live connection. */
-  #candidate: Connection | undefined;
-  #lastOfferHash: string | undefined;
+  #live: ServerConnection;
+  #trial: Trial | undefined;
+  #described: Promise<void> = Promise.resolve();
   #lastAnswerAt: number | undefined;
   #stopping = false;
 
   constructor(settings: AgentSessionSettings, handlers: UpstreamHandlers, deps: UpstreamDeps) {
     this.#handlers = handlers;
     this.#deps = deps;
-    this.#live = this.#open(settings);
+    this.#live = this.#make(settings);
   }
 
   get status(): UpstreamStatus {
@@ -93,15 +81,22 @@ export class Upstream {
     return { ...presence, endpoint: `${protocol}//${host}${pathname}` };
   }
 
+  /** Of the connection in use. */
+  get settings(): AgentSessionSettings {
+    return this.#live.settings;
+  }
+
   /** Connects at once, and reports as soon as there is something to say. */
   start(described: Promise<void>): void {
+    this.#described = described;
     this.#live.session.start(described);
   }
 
-  /** Says goodbye and closes, within a bound. */
+  /** Says goodbye and closes, within a bound. What is being tried fails at once. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await Promise.all([this.#candidate?.session.stop(), this.#live.session.stop()]);
+    this.#trial?.end(new Error("the supervisor is stopping"));
+    await Promise.all([this.#trial?.connection.session.stop(), this.#live.session.stop()]);
   }
 
   sendCustomMessage(message: CustomMessage): void {
@@ -111,35 +106,114 @@ export class Upstream {
     this.#deps.logger.warn(fields, "a custom message of the Collector was dropped");
   }
 
-  #open(settings: AgentSessionSettings): Connection {
-    const { state, clock, logger, tracer } = this.#deps;
-    const session = new AgentSession(
+  /** Asks the server to sign a certification request, in PEM (AN19, AN20). */
+  requestCertificate(csr: string): "queued" | "unsupported" {
+    const opamp = { certificateRequest: { csr: new TextEncoder().encode(csr) } };
+    return this.#live.session.requestConnectionSettings(create(ConnectionSettingsRequestSchema, { opamp }));
+  }
+
+  /**
+   * Reaches a server with other settings, beside the connection in use, and says nothing yet. Rejects when it
+   * cannot be reached. One at a time.
+   */
+  async reach(settings: AgentSessionSettings): Promise<void> {
+    if (this.#stopping) throw new Error("the supervisor is stopping");
+    if (this.#trial !== undefined) await this.giveUpTrial();
+    this.#trial = new Trial(this.#make(settings), this.#deps.clock);
+    await this.#trial.reach(this.#described);
+  }
+
+  /**
+   * Lets the reached server answer a message (AN3); rejects when it does not. A server takes two connections of
+   * one uid for two agents, or closes the older one: with the same server the one in use says good-bye first
+   * (AW6, AN4), and is made again by {@link giveUpTrial}. Another server is asked beside it.
+   */
+  async proveTrial(): Promise<void> {
+    const trial = this.#trial;
+    if (trial === undefined) throw new Error("no server was reached");
+    const isSameServer = trial.connection.settings.endpoint.host === this.settings.endpoint.host;
+    if (isSameServer) await this.#live.session.stop(hurriedCloseMs);
+    await trial.speak();
+  }
+
+  /** Makes the proven connection the one in use; resolves when the former one is closed. */
+  async adoptTrial(): Promise<void> {
+    const trial = this.#trial;
+    if (trial === undefined) return;
+    const former = this.#live;
+    this.#trial = undefined;
+    this.#live = trial.connection;
+    for (const message of trial.takeMessages()) this.#received(message);
+    await former.session.stop();
+    this.#handlers.presenceChanged();
+  }
+
+  /** Leaves what was tried, and makes the connection in use again if it had to be left. */
+  async giveUpTrial(): Promise<void> {
+    const trial = this.#trial;
+    if (trial === undefined) return;
+    this.#trial = undefined;
+    trial.end(new Error("given up"));
+    await trial.connection.session.stop(hurriedCloseMs);
+    if (this.#live.session.stopped) this.#open(this.settings);
+  }
+
+  /** Takes other settings into use unproven: those in use do not work. */
+  async use(settings: AgentSessionSettings): Promise<void> {
+    await this.#live.session.stop(hurriedCloseMs);
+    this.#open(settings);
+  }
+
+  /** Settings that differ from those in use only in what needs no other connection. */
+  retune(settings: AgentSessionSettings): void {
+    this.#live.settings = settings;
+    this.#live.session.setHeartbeatInterval(settings.heartbeatIntervalMs);
+  }
+
+  #open(settings: AgentSessionSettings): void {
+    if (this.#stopping) return;
+    this.#live = this.#make(settings);
+    this.#live.session.start(this.#described);
+  }
+
+  #make(settings: AgentSessionSettings): ServerConnection {
+    /** On one that is being tried, and not yet in use. */
+    const tried = (tell: (trial: Trial) => void) => {
+      if (this.#trial?.connection === connection) tell(this.#trial);
+    };
+    const presenceChanged = () => {
+      if (this.#live === connection) this.#handlers.presenceChanged();
+    };
+    const connection: ServerConnection = new ServerConnection(
       settings,
-      state,
       {
-        onConnected: () => {
-          connection.presence = { connected: true, since: clock.now(), lastError: undefined };
-          this.#connected(connection);
+        opened: () => tried((trial) => trial.opened()),
+        connected: () => {
+          tried((trial) => trial.answered());
+          presenceChanged();
         },
-        onConnectFailed: (error) => {
-          connection.presence = { ...connection.presence, lastError: describeError(error) };
-          this.#refused(connection, error);
+        failed: (error) => {
+          tried((trial) => trial.failed(error));
+          presenceChanged();
         },
-        onDisconnected: (reason) => {
-          connection.presence = { connected: false, since: clock.now(), lastError: reason };
+        disconnected: () => {
+          tried((trial) => trial.failed(new Error(connection.presence.lastError)));
+          presenceChanged();
         },
-        onMessage: (message) => {
-          if (connection !== this.#live) return;
-          this.#lastAnswerAt = clock.now();
-          tracer.during("onMessage", () => this.#onMessage(message));
+        message: (message) => {
+          tried((trial) => trial.received(message));
+          if (this.#live === connection) this.#received(message);
         },
-        onInstanceUid: (uid) => this.#handlers.instanceUid(uid),
+        instanceUid: (uid) => this.#handlers.instanceUid(uid),
       },
-      { clock, logger },
+      this.#deps,
     );
-    const presence = { connected: false, since: clock.now(), lastError: undefined };
-    const connection: Connection = { settings, session, presence };
     return connection;
+  }
+
+  #received(message: ServerToAgent): void {
+    this.#lastAnswerAt = this.#deps.clock.now();
+    this.#deps.tracer.during("onMessage", () => this.#onMessage(message));
   }
 
   #onMessage(message: ServerToAgent): void {
@@ -157,7 +231,7 @@ export class Upstream {
 
   #onConnectionSettings(offers: ConnectionSettingsOffers): void {
     const { hash, opamp, ownMetrics, ownTraces, ownLogs } = offers;
-    if (opamp !== undefined) this.#try(opamp, Buffer.from(hash).toString("hex"));
+    if (opamp !== undefined) this.#handlers.connectionSettings(offers);
     if (ownMetrics === undefined && ownTraces === undefined && ownLogs === undefined) return;
     this.#handlers.ownTelemetry(
       create(ConnectionSettingsOffersSchema, {
@@ -167,61 +241,5 @@ export class Upstream {
         ...(ownLogs && { ownLogs }),
       }),
     );
-  }
-
-  /** Connects with offered settings beside the live connection, which is only given up for one that works (AN3). */
-  #try(offer: OpAMPConnectionSettings, hash: string): void {
-    const { logger, clock } = this.#deps;
-    if (hash !== "" && hash === this.#lastOfferHash) return;
-    this.#lastOfferHash = hash;
-    let settings: AgentSessionSettings | undefined;
-    try {
-      settings = withOffer(this.#live.settings, offer);
-    } catch (error) {
-      const fields = { event: "connection_settings_refused", error: describeError(error) };
-      logger.error(fields, "the connection settings that the server offers cannot be used");
-      return;
-    }
-    if (settings === undefined) return;
-    void this.#candidate?.session.stop();
-    const candidate = this.#open(settings);
-    this.#candidate = candidate;
-    logger.info(
-      { event: "connection_settings_received" },
-      "trying the connection settings that the server offers",
-    );
-    // A server takes two connections of one uid for two agents, so with the same one it is one after the other.
-    const gone =
-      settings.endpoint.host === this.#live.settings.endpoint.host ? this.#live.session.stop() : undefined;
-    void Promise.resolve(gone).then(() => {
-      candidate.session.start();
-      clock.setTimer(candidateTimeoutMs, () => {
-        this.#refused(candidate, new Error(`no answer within ${candidateTimeoutMs / 1_000} s`));
-      });
-    });
-  }
-
-  #connected(connection: Connection): void {
-    if (connection !== this.#candidate) return;
-    const former = this.#live;
-    this.#candidate = undefined;
-    this.#live = connection;
-    this.#deps.logger.info(
-      { event: "connection_settings_applied", server_url: connection.settings.endpoint.host },
-      "the offered connection works and is used from now on",
-    );
-    void former.session.stop();
-  }
-
-  #refused(connection: Connection, error: Error): void {
-    if (connection !== this.#candidate) return;
-    this.#candidate = undefined;
-    const fields = { event: "connection_settings_refused", error: describeError(error) };
-    this.#deps.logger.error(fields, "the offered connection does not work; the former one is used");
-    void connection.session.stop().then(() => {
-      if (!this.#live.session.stopped || this.#stopping) return;
-      this.#live = this.#open(this.#live.settings);
-      this.#live.session.start();
-    });
   }
 }

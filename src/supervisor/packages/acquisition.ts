@@ -25,7 +25,9 @@ interface AcquisitionDeps {
     signal: AbortSignal,
     onProgress: (progress: DownloadProgress) => void,
   ): Promise<DownloadOutcome>;
-  /** undefined: it may be used. Without trust keys every file may. */
+  /** Whether trust keys are set, so that nothing unsigned is used, also not what came before they were. */
+  mustBeSigned: boolean;
+  /** Why a file may not be used; undefined if a trusted key has signed it. */
   refuse(file: { path: string; sha256: string }, signature: Uint8Array): Promise<string | undefined>;
   /** The wait may be long: an offer that nobody wants any more is given up. */
   signal: AbortSignal;
@@ -61,7 +63,7 @@ async function acquireOne(
   const failed = (fault: "own" | "host", reason: string) => ({ t: "failed", name, fault, reason }) as const;
   try {
     const found = await store.find(offered);
-    if (found !== undefined) return found;
+    if (found !== undefined && (found.signed || !deps.mustBeSigned)) return found;
     const path = store.downloadPath(file.sha256);
     const outcome = await deps.download({ ...file, path }, signal, (progress) =>
       onProgress(name, toProgress(progress)),
@@ -69,9 +71,10 @@ async function acquireOne(
     if (outcome.t === "aborted" || signal.aborted) return { t: "aborted" };
     if (outcome.t === "failed") return failed(outcome.fault, outcome.reason);
     onProgress(name, { t: "installing" });
-    const refusal = await deps.refuse({ path, sha256: file.sha256 }, file.signature);
+    const signed = deps.mustBeSigned;
+    const refusal = signed ? await deps.refuse({ path, sha256: file.sha256 }, file.signature) : undefined;
     if (refusal !== undefined) return failed("own", refusal);
-    return await store.admit(offered, path);
+    return await store.admit(offered, path, { signed });
   } catch (error) {
     return failed(error instanceof PackageProblem ? "own" : "host", describeError(error));
   }

@@ -25,6 +25,8 @@ export class Packages {
   /** Contents of the last offer: their downloads stay, and while they are brought here nothing is tidied. */
   #wanted: ReadonlySet<string> = new Set();
   #acquiring = 0;
+  /** Resolves when nothing is being deleted; an offer must not take up what is just going. */
+  #tidied: Promise<unknown> = Promise.resolve();
 
   private constructor(store: PackageStore, settings: PackageSettings, deps: PackagesDeps) {
     this.#store = store;
@@ -68,6 +70,7 @@ export class Packages {
     const { trust } = this.#settings;
     this.#wanted = new Set(offer.packages.map(({ file }) => file.sha256));
     this.#acquiring += 1;
+    await this.#tidied;
     return acquire(offer, {
       store: this.#store,
       signal,
@@ -81,10 +84,10 @@ export class Packages {
           onProgress: report,
           freeBytes,
         }),
+      mustBeSigned: trust.keys.length > 0,
       refuse: async (file, signature) => {
         // Again, for they may have been changed: one that is damaged by now is this host's failure.
         const trusted = await loadTrustKeys(trust.keys);
-        if (trusted.length === 0) return undefined;
         const verdict = await verifySignature(file, signature, trusted);
         return verdict.ok ? undefined : verdict.reason;
       },
@@ -93,11 +96,20 @@ export class Packages {
     });
   }
 
-  /** Deletes what nobody needs: neither one of these sets nor the last offer. */
+  /** Deletes what nobody needs: neither one of these sets nor the last offer, as far as that is not in use. */
   async keepOnly(sets: ReadonlySet<string>): Promise<void> {
     // What an offer under way has unpacked belongs to no set yet.
     if (this.#acquiring > 0) return;
-    await this.#store.keepOnly(sets, this.#wanted);
+    const tidying = this.#keepOnly(sets);
+    this.#tidied = Promise.allSettled([this.#tidied, tidying]);
+    await tidying;
+  }
+
+  async #keepOnly(sets: ReadonlySet<string>): Promise<void> {
+    const inUse = await this.held((await this.#store.currentId()) ?? null);
+    const unpacked = new Set(inUse.map(({ sha256 }) => sha256));
+    const wanted = new Set([...this.#wanted].filter((sha256) => !unpacked.has(sha256)));
+    await this.#store.keepOnly(sets, wanted);
   }
 }
 

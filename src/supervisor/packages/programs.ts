@@ -25,14 +25,16 @@ interface ProgramsDeps {
   acceptsPackages: boolean;
   /** Never rejects. */
   identify(executable: string): Promise<CollectorBinary>;
+  /** Changes when the file is replaced; undefined where there is none. */
+  identityOf(executable: string): Promise<string | undefined>;
   /** undefined when something of the set is missing or damaged. */
   loadSet: (id: string) => Promise<SetOfPackages | undefined>;
 }
 
-/** Which program belongs to which package set. Each binary is identified once in the life of this process. */
+/** Which program belongs to which package set. Each file is identified once, and again when it was replaced. */
 export class Programs {
   readonly #deps: ProgramsDeps;
-  readonly #binaries = new Map<string, Promise<CollectorBinary>>();
+  readonly #binaries = new Map<string, { identity: string | undefined; found: Promise<CollectorBinary> }>();
 
   constructor(deps: ProgramsDeps) {
     this.#deps = deps;
@@ -61,9 +63,15 @@ export class Programs {
     return { source: "local", executable: local, binary, packagesPath: set?.path };
   }
 
-  #identify(executable: string): Promise<CollectorBinary> {
-    const known = this.#binaries.get(executable) ?? this.#deps.identify(executable);
-    this.#binaries.set(executable, known);
-    return known;
+  async #identify(executable: string): Promise<CollectorBinary> {
+    const identity = await this.#deps.identityOf(executable);
+    const before = this.#binaries.get(executable);
+    const known = before?.identity === identity ? before : undefined;
+    const { found } = known ?? { found: this.#deps.identify(executable) };
+    this.#binaries.set(executable, { identity, found });
+    const binary = await found;
+    // A host that is busy now may have time for it later.
+    if (!binary.identified && binary.problem === "unresponsive") this.#binaries.delete(executable);
+    return binary;
   }
 }

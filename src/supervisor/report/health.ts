@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type ComponentHealth, ComponentHealthSchema } from "../../opamp/messages.ts";
-import type { Role } from "../change/configuration-book.ts";
 import type { CollectorState } from "../collector/collector-state.ts";
+import type { Role } from "../collector/role.ts";
 
 /** What the health report is made from. */
 export interface HealthFacts {

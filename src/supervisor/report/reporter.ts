@@ -119,7 +119,10 @@ export class Reporter {
         break;
       case "state":
         // A new launch or reload has said nothing yet.
-        if (event.state.t === "starting") this.#reportedHealth = undefined;
+        if (event.state.t === "starting") {
+          this.#reportedHealth = undefined;
+          this.#lastExit = undefined;
+        }
         break;
       case "linked":
       case "unlinked":
@@ -180,14 +183,11 @@ export class Reporter {
   get running(): HealthFacts["running"] {
     const { collector, book } = this.#deps;
     const { current } = book;
-    if (current === null) return "none";
-    if (current.id === null) return "stopped";
     const { state } = collector;
-    if (!("launch" in state) || state.launch.mark === current.id) return current.role;
-    // The way back is being taken, and the book does not know yet how far.
-    if (book.wayBack.some(({ id }) => id === state.launch.mark)) return "last-known-good";
-    // A change that is being proven, or else a stand-in for one that failed.
-    return this.#hasFailed() ? "bootstrap" : "none";
+    // A change that is being proven, or one that is gone back to or made do with: the book does not know yet.
+    if ("launch" in state && state.launch.mark !== current?.id) return state.launch.role;
+    if (current === null) return "none";
+    return current.id === null ? "stopped" : current.role;
   }
 
   async #refreshEffectiveConfig(): Promise<void> {

@@ -47,19 +47,15 @@ export class Verdicts {
     } else if (status === applying) {
       const reason = "the supervisor ended while this configuration was being applied";
       await this.report(lastRemoteConfigHash, { t: "failed", reason });
-    } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
-      // It failed for want of something on this host; a server that sees no verdict on it offers it again.
-      state.set("remoteConfigStatus", create(RemoteConfigStatusSchema));
     }
   }
 
   async report(configHash: Uint8Array, verdict: Verdict): Promise<void> {
     const status = toRemoteConfigStatus({ configHash }, verdict);
+    // While it is under way the journal knows; a verdict is on disk before it is told.
+    if (verdict.t !== "applying") await this.#deps.save(status);
     this.#deps.state.set("remoteConfigStatus", status);
-    // While it is under way the journal knows; only verdicts have to outlive this process.
-    if (verdict.t === "applying") return;
-    await this.#deps.save(status);
-    this.#deps.changed();
+    if (verdict.t !== "applying") this.#deps.changed();
   }
 
   /** Corrects the verdict on a hash, unless the status is of a newer one. */
@@ -69,7 +65,15 @@ export class Verdicts {
 
   /** Takes back that `hash` failed: a server that sees no verdict on a configuration offers it again. */
   async forget(hash: string): Promise<boolean> {
-    if (!this.isReportedFailed(hash)) return false;
+    return this.isReportedFailed(hash) && this.#takeBack();
+  }
+
+  /** Takes back whatever was said of `hash`: this host has lost its part of it and needs it again. */
+  async lose(hash: string): Promise<boolean> {
+    return this.#isReported(hash) && this.#takeBack();
+  }
+
+  async #takeBack(): Promise<true> {
     const status = create(RemoteConfigStatusSchema);
     this.#deps.state.set("remoteConfigStatus", status);
     await this.#deps.save(status);

@@ -15,6 +15,8 @@ export type LoadedSupervisorSettings = LoadedSettings<SupervisorSettings>;
 export interface SupervisorSettingsSources extends SettingsSources {
   /** Throws where there is no such path. */
   readonly stat?: (path: string) => unknown;
+  /** The file is only checked, perhaps on another machine: that the Collector is not there is but a warning. */
+  readonly checkOnly?: boolean;
 }
 
 /**
@@ -23,15 +25,27 @@ export interface SupervisorSettingsSources extends SettingsSources {
  */
 export function loadSupervisorSettings(
   path: string,
-  { stat = statSync, ...sources }: SupervisorSettingsSources = {},
+  { stat = statSync, checkOnly = false, ...sources }: SupervisorSettingsSources = {},
 ): LoadedSupervisorSettings {
+  const missing: string[] = [];
+  const look = (executable: string) => {
+    try {
+      return stat(executable);
+    } catch (error) {
+      if (!checkOnly) throw error;
+      missing.push(`${path}: agent.executable: there is no ${executable} on this machine`);
+      return undefined;
+    }
+  };
   try {
-    const { settings, secrets, warnings } = loadSettingsFile(path, supervisorFile(stat), sources);
+    const { settings, secrets, warnings } = loadSettingsFile(path, supervisorFile(look), sources);
     return {
       settings,
       secrets: new Set([...secrets, ...secretsOf(settings)]),
       warnings: [
         ...warnings,
+        ...missing,
+        ...doubtful(settings).map((warning) => `${path}: ${warning}`),
         ...withoutEffect(settings).map((key) => `${path}: ${key}: has no effect here${insteadOf(key)}`),
       ],
     };
@@ -39,6 +53,24 @@ export function loadSupervisorSettings(
     if (!(error instanceof SettingsError)) throw error;
     throw new SettingsError(error.file, error.problems, `cannot validate supervisor config ${path}: `);
   }
+}
+
+/** What is accepted and not done as it stands. */
+function doubtful({ server, capabilities }: SupervisorSettings): string[] {
+  const warnings: string[] = [];
+  const { minVersion, maxVersion } = server.tls;
+  const isOld = (version: string | undefined) => version === "1.0" || version === "1.1";
+  if (isOld(minVersion)) {
+    warnings.push(`server.tls.min_version: TLS ${minVersion} is not used any more; 1.2 is the lowest`);
+  }
+  if (isOld(maxVersion))
+    warnings.push(`server.tls.max_version: TLS ${maxVersion} is not used any more; it counts as 1.2`);
+  if (server.certificate.request && !capabilities.acceptsOpampConnectionSettings) {
+    warnings.push(
+      "server.certificate.request: a certificate comes as connection settings; set capabilities.accepts_opamp_connection_settings to true as well",
+    );
+  }
+  return warnings;
 }
 
 /** What to do for the sake of those who count on a key. */

@@ -17,13 +17,15 @@ const keys = section({
   reportsHeartbeat: defaulted("reports_heartbeat", boolean(), true),
   acceptsPackages: defaulted("accepts_packages", boolean(), false),
   reportsPackageStatuses: optional("reports_package_statuses", boolean()),
+  reportsConnectionSettingsStatus: optional("reports_connection_settings_status", boolean()),
 });
 
 /** `capabilities`, with the reference's defaults. */
 export const capabilitiesSection: SettingSchema<CapabilitySettings> = z.pipe(
   keys,
-  z.transform(({ reportsPackageStatuses, ...others }) => ({
+  z.transform(({ reportsPackageStatuses, reportsConnectionSettingsStatus, ...others }) => ({
     ...others,
     reportsPackageStatuses: reportsPackageStatuses ?? others.acceptsPackages,
+    reportsConnectionSettingsStatus: reportsConnectionSettingsStatus ?? others.acceptsOpampConnectionSettings,
   })),
 );

@@ -1,10 +1,15 @@
 import { byteSize } from "../../foundation/settings-file/byte-size.ts";
-import type { SettingSchema } from "../../foundation/settings-file/field.ts";
+import { decodeAt } from "../../foundation/settings-file/collections.ts";
+import { duration } from "../../foundation/settings-file/duration.ts";
+import { alreadyReported, field, type SettingSchema } from "../../foundation/settings-file/field.ts";
 import { headerMap } from "../../foundation/settings-file/header-map.ts";
 import { defaulted, nested, required, section } from "../../foundation/settings-file/section.ts";
+import { isMap } from "../../foundation/settings-file/setting-value.ts";
 import { type UrlFault, url } from "../../foundation/settings-file/url.ts";
 import { defaultMaxMessageBytes } from "../../opamp/limits.ts";
+import { certificateSection } from "./schema-certificate.ts";
 import { tlsSection } from "./schema-tls.ts";
+import { settingsDigest } from "./settings-digest.ts";
 import type { ServerSettings } from "./supervisor-settings.ts";
 
 const schemes = ["http", "https", "ws", "wss"];
@@ -12,12 +17,24 @@ const schemes = ["http", "https", "ws", "wss"];
 /** Below this not even the first message of an agent fits. */
 const minMessageBytes = 64 * 1024;
 
-/** `server`. */
-export const serverSection: SettingSchema<ServerSettings> = section({
+/** An outage of an afternoon is none, and nobody is lost for a day. */
+const defaultFallbackAfterMs = 60 * 60_000;
+
+const keys = section({
   endpoint: required("endpoint", url(schemes, endpointMessage), "server::endpoint must be specified"),
   headers: defaulted("headers", headerMap(), {}),
   tls: nested("tls", tlsSection),
   maxMessageBytes: defaulted("max_message_size", byteSize(minMessageBytes), defaultMaxMessageBytes),
+  fallbackAfterMs: defaulted("fallback_after", duration(), defaultFallbackAfterMs),
+  certificate: nested("certificate", certificateSection),
+});
+
+/** `server`. */
+export const serverSection: SettingSchema<ServerSettings> = field((value, complain, report) => {
+  const settings = decodeAt(keys, value, [], report);
+  if (settings === undefined || !isMap(value.data)) return complain(alreadyReported);
+  const { data } = value;
+  return { ...settings, digest: settingsDigest(["endpoint", "headers", "tls"].map((key) => data.get(key))) };
 });
 
 function endpointMessage(fault: UrlFault): string {

@@ -27,6 +27,31 @@ export interface ServerSettings {
   readonly tls: TlsSettings;
   /** Ours. Largest message in either direction. */
   readonly maxMessageBytes: number;
+  /** Ours. How long offered settings may lead nowhere before those of this file are used. 0: for ever. */
+  readonly fallbackAfterMs: number;
+  /** Ours. */
+  readonly certificate: CertificateSettings;
+  /**
+   * Changes when endpoint, headers or tls are edited; a reference counts by its name, so that a token that is
+   * renewed is no edit.
+   */
+  readonly digest: string;
+}
+
+export const certificateKeyTypes = ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"] as const;
+export type CertificateKeyType = (typeof certificateKeyTypes)[number];
+
+export const certificateIdentities = ["instance_uid", "any"] as const;
+export type CertificateIdentity = (typeof certificateIdentities)[number];
+
+/** `server.certificate`: a certificate of this host's own, signed by the server. */
+export interface CertificateSettings {
+  readonly request: boolean;
+  readonly keyType: CertificateKeyType;
+  /** Where a third of the lifetime is shorter, that. */
+  readonly renewBeforeMs: number;
+  /** Whom an issued certificate has to name. */
+  readonly identity: CertificateIdentity;
 }
 
 export const tlsVersions = ["1.0", "1.1", "1.2", "1.3"] as const;
@@ -93,6 +118,8 @@ export interface CapabilitySettings {
   readonly reportsHeartbeat: boolean;
   /** Ours. Not set: as {@link acceptsPackages}. */
   readonly reportsPackageStatuses: boolean;
+  /** Ours. Not set: as {@link acceptsOpampConnectionSettings}. */
+  readonly reportsConnectionSettingsStatus: boolean;
 }
 
 /** `storage`. */

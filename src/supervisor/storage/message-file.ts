@@ -6,6 +6,8 @@ import type { StateDirectory } from "./state-directory.ts";
 /** Files of the reference that hold one protobuf message each. */
 export const remoteConfigFile = "last_recv_remote_config.dat";
 export const ownTelemetryFile = "last_recv_own_telemetry_config.dat";
+/** Ours: the remote configuration that this host could not take yet and tries again. */
+export const waitingRemoteFile = "waiting_remote_config.dat";
 /** Ours: a ServerToAgent with the packages that were offered last, and the configuration that came with them. */
 export const packagesFile = "last_recv_packages.dat";
 

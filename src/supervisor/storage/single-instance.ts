@@ -25,7 +25,6 @@ export async function lockInstance(directory: StateDirectory): Promise<InstanceL
     const pid = new TextDecoder().decode(await directory.read("supervisor.pid")).trim();
     throw new Error(
       `another supervisor${pid === "" ? "" : ` (pid ${pid})`} uses ${directory.path(".")}: stop it, or give this one a storage.directory of its own`,
-      { cause },
     );
   }
   server.unref();

@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import type { Clock } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import { newInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
+import { formatInstanceUid, newInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
 import {
   type AgentRemoteConfig,
   AgentRemoteConfigSchema,
@@ -12,16 +12,19 @@ import {
   ConnectionSettingsOffersSchema,
   type PackagesAvailable,
   type RemoteConfigStatus,
+  RemoteConfigStatuses,
   RemoteConfigStatusSchema,
   type ServerToAgent,
   ServerToAgentSchema,
 } from "../../opamp/messages.ts";
-import { type BookContent, bookSchema, emptyBook } from "../change/configuration-book.ts";
-import { type JournalEntry, journalEntrySchema } from "../change/journal.ts";
+import { type BookContent, bookSchema, emptyBook, faultHash } from "../change/configuration-book.ts";
+import { type JournalEntry, journalSchema } from "../change/journal.ts";
 import { noPackagesRecord, type PackagesRecord, packagesRecordSchema } from "../change/packages-record.ts";
 import { type ConfigurationInputs, Snapshots } from "../change/snapshots.ts";
 import type { RunningRecord } from "../collector/collector.ts";
 import type { RestartSnapshot } from "../collector/restart-policy.ts";
+import { type ConnectionFiles, openConnectionFiles } from "./connection-files.ts";
+import { healSnapshot } from "./heal-snapshot.ts";
 import { JsonRecord } from "./json-record.ts";
 import {
   loadMessage,
@@ -29,12 +32,18 @@ import {
   packagesFile,
   remoteConfigFile,
   saveMessage,
+  waitingRemoteFile,
 } from "./message-file.ts";
 import { loadPersistentState, type PersistentState, savePersistentState } from "./persistent-state.ts";
 import { type InstanceLock, lockInstance } from "./single-instance.ts";
 import { StateDirectory } from "./state-directory.ts";
 
-const linkSchema = z.object({ port: z.number(), token: z.string() });
+const linkSchema = z.object({
+  port: z.number(),
+  token: z.string(),
+  /** A second copy: an agent that changes its name because a file is damaged is a stranger to its server. */
+  instance_uid: z._default(z.string(), ""),
+});
 const runningSchema = z.nullable(
   z.object({
     process: z.object({ pid: z.number(), startTime: z.string() }),
@@ -44,7 +53,6 @@ const runningSchema = z.nullable(
   }),
 );
 const crashesSchema = z.object({ exits: z.array(z.number()), attempt: z.number() });
-const journalSchema = z.nullable(journalEntrySchema);
 
 /** Every file of one supervisor, loaded. Damaged ones were set aside and count as missing. */
 export class SupervisorFiles {
@@ -55,8 +63,11 @@ export class SupervisorFiles {
   readonly running: JsonRecord<RunningRecord | null>;
   readonly crashes: JsonRecord<RestartSnapshot>;
   readonly link: JsonRecord<z.infer<typeof linkSchema>>;
+  readonly connection: ConnectionFiles;
   /** The remote configuration that was kept last, by this supervisor or the reference. */
   readonly savedRemote: AgentRemoteConfig | undefined;
+  /** A remote configuration that this host could not take yet. */
+  readonly waitingRemote: AgentRemoteConfig | undefined;
   /** How far the last offer of packages came. */
   readonly packages: JsonRecord<PackagesRecord>;
   /** The last offer of packages. */
@@ -74,7 +85,9 @@ export class SupervisorFiles {
     this.running = parts.running;
     this.crashes = parts.crashes;
     this.link = parts.link;
+    this.connection = parts.connection;
     this.savedRemote = parts.savedRemote;
+    this.waitingRemote = parts.waitingRemote;
     this.packages = parts.packages;
     this.savedPackages = parts.savedPackages;
     this.lastInputs = parts.lastInputs;
@@ -129,8 +142,9 @@ export class SupervisorFiles {
     return this.#journal.save(entry ?? null);
   }
 
-  saveInstanceUid(instanceUid: Uint8Array): Promise<void> {
-    return this.#savePersistent({ ...this.#persistent, instanceUid });
+  async saveInstanceUid(instanceUid: Uint8Array): Promise<void> {
+    await this.#savePersistent({ ...this.#persistent, instanceUid });
+    await this.link.save({ ...this.link.value, instance_uid: formatInstanceUid(instanceUid) });
   }
 
   saveRemoteConfigStatus(remoteConfigStatus: RemoteConfigStatus): Promise<void> {
@@ -140,6 +154,12 @@ export class SupervisorFiles {
   saveRemote(remote: AgentRemoteConfig | undefined): Promise<void> {
     if (remote === undefined) return this.#directory.remove(remoteConfigFile);
     return saveMessage(this.#directory, remoteConfigFile, AgentRemoteConfigSchema, remote);
+  }
+
+  /** undefined: none waits. */
+  saveWaitingRemote(offer: AgentRemoteConfig | undefined): Promise<void> {
+    if (offer === undefined) return this.#directory.remove(waitingRemoteFile);
+    return saveMessage(this.#directory, waitingRemoteFile, AgentRemoteConfigSchema, offer);
   }
 
   savePackages(
@@ -173,9 +193,11 @@ interface Parts {
   running: JsonRecord<RunningRecord | null>;
   crashes: JsonRecord<RestartSnapshot>;
   link: JsonRecord<z.infer<typeof linkSchema>>;
+  connection: ConnectionFiles;
   journal: JsonRecord<JournalEntry | null>;
   persistent: PersistentState;
   savedRemote: AgentRemoteConfig | undefined;
+  waitingRemote: AgentRemoteConfig | undefined;
   packages: JsonRecord<PackagesRecord>;
   savedPackages: ServerToAgent | undefined;
   lastInputs: ConfigurationInputs;
@@ -215,28 +237,27 @@ async function loadFiles(
     JsonRecord.open<BookContent>(directory, "configuration_book.json", bookSchema, emptyBook),
     JsonRecord.open<RunningRecord | null>(directory, "collector.json", runningSchema, null),
     JsonRecord.open<RestartSnapshot>(directory, "crashes.json", crashesSchema, { exits: [], attempt: 0 }),
-    JsonRecord.open(directory, "local_link.json", linkSchema, { port: 0, token: "" }),
-    JsonRecord.open<JournalEntry | null>(
-      directory,
-      "journal.json",
-      journalSchema as z.ZodMiniType<JournalEntry | null>,
-      null,
-    ),
+    JsonRecord.open(directory, "local_link.json", linkSchema, { port: 0, token: "", instance_uid: "" }),
+    JsonRecord.open<JournalEntry | null>(directory, "journal.json", journalSchema, null),
     JsonRecord.open<PackagesRecord>(directory, "packages.json", packagesRecordSchema, noPackagesRecord),
   ]);
-  const [known, savedRemote, ownTelemetry, savedPackages] = await Promise.all([
+  const connection = await openConnectionFiles(directory);
+  const [known, savedRemote, ownTelemetry, savedPackages, waitingRemote] = await Promise.all([
     loadPersistentState(directory),
     loadMessage(directory, remoteConfigFile, AgentRemoteConfigSchema),
     loadMessage(directory, ownTelemetryFile, ConnectionSettingsOffersSchema),
     loadMessage(directory, packagesFile, ServerToAgentSchema),
+    loadMessage(directory, waitingRemoteFile, AgentRemoteConfigSchema),
   ]);
   if (collectorGid !== undefined) {
     await Promise.all([directory.letIn(collectorGid), snapshotDirectory.letIn(collectorGid)]);
   }
   const persistent = known ?? {
     instanceUid:
-      (instanceId === undefined ? undefined : parseInstanceUid(instanceId)) ?? newInstanceUid(clock.now()),
-    remoteConfigStatus: create(RemoteConfigStatusSchema),
+      parseInstanceUid(link.value.instance_uid) ??
+      (instanceId === undefined ? undefined : parseInstanceUid(instanceId)) ??
+      newInstanceUid(clock.now()),
+    remoteConfigStatus: statusOf(book.value),
   };
   // A disk that is full must not keep the Collector from running on what is there.
   const unsaved = (error: unknown) =>
@@ -245,12 +266,21 @@ async function loadFiles(
       "cannot write to the state directory: the next start may not find what this one made up",
     );
   if (known === undefined) await savePersistentState(directory, persistent).catch(unsaved);
-  // Saved with the port, once that is bound.
-  if (link.value.token === "") {
-    await link.save({ port: 0, token: randomBytes(24).toString("base64url") }).catch(unsaved);
-  }
+  // The port is saved once it is bound.
+  const token = link.value.token || randomBytes(24).toString("base64url");
+  const instance_uid = formatInstanceUid(persistent.instanceUid);
+  if (link.value.token !== token || link.value.instance_uid !== instance_uid)
+    await link.save({ ...link.value, token, instance_uid }).catch(unsaved);
   await snapshotDirectory.clearUnfinished().catch(unsaved);
   const snapshots = new Snapshots(snapshotDirectory);
+  const effective = await directory.read("effective.yaml");
+  const { current } = book.value;
+  const kept = { remote: savedRemote, ownTelemetry, localFiles: {}, packages: current?.packages ?? null };
+  await healSnapshot(current, snapshots, {
+    effective: effective && new TextDecoder().decode(effective),
+    kept,
+    logger,
+  }).catch(unsaved);
   const lastInputs = await findLastInputs(book.value, snapshots, {
     // The order to run no Collector has no snapshot.
     remote: book.value.current?.id === null ? savedRemote : undefined,
@@ -266,23 +296,39 @@ async function loadFiles(
     running,
     crashes,
     link,
+    connection,
     journal,
     persistent,
     savedRemote,
+    waitingRemote,
     packages,
     savedPackages,
     lastInputs,
   });
 }
 
-/** Of what runs, or else of what would be gone back to: a fallback was made from nothing that counts. */
+/** The verdict that the book knows of, where the status itself is lost. */
+function statusOf({ current }: BookContent): RemoteConfigStatus {
+  const hash = current?.role === "desired" ? current.remoteHash : null;
+  if (hash === null) return create(RemoteConfigStatusSchema);
+  return create(RemoteConfigStatusSchema, {
+    status: RemoteConfigStatuses.RemoteConfigStatuses_APPLIED,
+    lastRemoteConfigHash: new Uint8Array(Buffer.from(hash, "hex")),
+  });
+}
+
+/**
+ * Of what runs, or else of what would be gone back to, unless it failed: a fallback was made from nothing that counts.
+ */
 async function findLastInputs(
-  { current, wayBack }: BookContent,
+  { current, wayBack, quarantined }: BookContent,
   snapshots: Snapshots,
   otherwise: ConfigurationInputs,
 ): Promise<ConfigurationInputs> {
   for (const reference of [current, ...wayBack]) {
     if (reference === null || reference.id === null || reference.role === "fallback") continue;
+    const hash = faultHash(reference);
+    if (reference !== current && quarantined.some((entry) => entry.hash === hash)) continue;
     const snapshot = await snapshots.load(reference.id);
     if (snapshot === undefined) continue;
     return current?.id === null ? { ...otherwise, localFiles: snapshot.inputs.localFiles } : snapshot.inputs;

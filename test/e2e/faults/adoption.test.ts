@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { collectorBinary } from "../../support/collector.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
   allCollectors,
@@ -112,6 +113,29 @@ describe("a supervisor that died and comes back", () => {
     );
   });
 
+  it.each([
+    ["an absolute path and no record", "absolute", undefined],
+    ["an absolute path and an empty record", "absolute", "null\n"],
+    ["a relative path and no record", "relative", undefined],
+  ])("ends a Collector that the reference left, with %s, and never runs two", async (_what, path, record) => {
+    const host = await supervisorHost({ agent });
+    const saved = named(host, "saved");
+    await host.saveRemote(saved);
+    if (record !== undefined) writeFileSync(join(host.stateDir, "collector.json"), record);
+    const effective = join(host.stateDir, "effective.yaml");
+    writeFileSync(effective, JSON.stringify(host.pipeline()));
+    // It leads no process group of its own, as ours do.
+    const args = ["--config", path === "absolute" ? effective : "state/effective.yaml"];
+    const orphan = await host.group.launch(collectorBinary(), args, { cwd: host.dir });
+    await host.expectDataFlows();
+    const supervisor = await host.start();
+    await host.server.verdict(saved);
+    await eventually("the other one has ended", () => !orphan.running);
+    await expectRuns(host, "saved");
+    expect(host.server.statusesOf(saved)).toEqual(["APPLYING", "APPLIED"]);
+    expect(supervisor.lines.filter(({ event }) => event === "collector_exited")).toEqual([]);
+  });
+
   it("while its server is away, and then tells it the truth", async () => {
     const [host, supervisor] = await onBefore();
     const config = named(host, "before");
@@ -173,6 +197,15 @@ describe("agent.on_supervisor_exit", () => {
     await supervisor.kill("SIGKILL");
     const next = await host.start();
     await eventually("it is the next one's", () => effective().includes(`ppid: ${next.pid}`));
+    await expectRuns(host, "before");
+  });
+
+  it("stop: a supervisor that is killed takes the Collector with it", async () => {
+    const [host, supervisor] = await onBefore({ ...agent, on_supervisor_exit: "stop" });
+    await theOneCollector(host);
+    await supervisor.kill("SIGKILL");
+    await eventually("no Collector is left", async () => (await allCollectors(host)).length === 0);
+    await host.start();
     await expectRuns(host, "before");
   });
 });

@@ -4,7 +4,8 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ConnectionSettingsOffersSchema, RemoteConfigStatuses } from "../../../src/opamp/messages.ts";
 import { eventually } from "../../support/eventually.ts";
-import { expectRuns, isOnProbation, killCollectors, named } from "../../support/fault-host.ts";
+import { expectRuns, isOnProbation, killCollectors, named, portTaken } from "../../support/fault-host.ts";
+import { effectiveText } from "../../support/recording-opamp-server.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 
 /** What a power cut, a bad disk or a wrong hand can make of a file. */
@@ -116,7 +117,78 @@ describe.each(filesOfTheLiving)("%s, while the Collector runs on", (file) => {
   );
 });
 
+/** Copies of what runs and of what it was made from, and what can become of each. */
+const lost = [
+  ["configurations/CURRENT.yaml"],
+  ["configurations/CURRENT.json"],
+  ["configurations/CURRENT.yaml", "configurations/CURRENT.json"],
+  ["configurations/CURRENT.yaml", "configurations/CURRENT.json", "last_recv_remote_config.dat"],
+].flatMap((files) =>
+  Object.entries({
+    emptied: (path: string) => truncateSync(path),
+    deleted: (path: string) => rmSync(path),
+  }).map(([how, lose]) => ({ what: files.join(" and "), how, files, lose })),
+);
+
+describe("while the Collector runs on", () => {
+  it.each(lost)("$what $how: it is left alone, and can still be changed", async ({ files, lose }) => {
+    const host = await wellKept();
+    const pid = host.collectorPid();
+    for (const path of files.map((file) => pathOf(host, file))) lose(path);
+    const from = host.server.mark;
+    const supervisor = await host.start();
+    await supervisor.waitFor("started");
+    await expectRuns(host, "current");
+    const isLost = files.length === lost.at(-1)?.files.length;
+    expect(await saidOfCurrent(host, from)).toMatch(isLost ? /^(?:APPLIED )*UNSET $/ : /^(?:APPLIED )+$/);
+    expect(host.collectorPid()).toBe(pid);
+    const older = host.server.received
+      .slice(from)
+      .filter(({ message }) => effectiveText(message).includes("generation: older"));
+    expect(older).toEqual([]);
+    if (isLost) {
+      // A server that sees no verdict offers it again.
+      await host.apply(named(host, "current"));
+      await expectRuns(host, "current");
+    }
+    // It can be gone back to, as well as from.
+    const bad = host.server.offer(await portTaken(host, "bad"));
+    await host.server.verdict(bad);
+    await expectRuns(host, "current");
+    await host.apply(named(host, "later"));
+    await expectRuns(host, "later");
+  });
+
+  it.each(Object.keys(damages))(
+    "persistent_state.yaml %s: the agent keeps its name, and what runs is APPLIED",
+    async (damage) => {
+      const host = await wellKept();
+      const uid = host.server.state?.instanceUid;
+      damages[damage]?.(pathOf(host, "persistent_state.yaml"));
+      const from = host.server.mark;
+      await host.start();
+      const first = await host.server.message("first words", () => true, from);
+      expect(first.instanceUid).toEqual(uid);
+      await expectRuns(host, "current");
+      expect(await saidOfCurrent(host, from)).toMatch(/^(?:APPLIED )+$/);
+    },
+  );
+});
+
 describe("after a power cut", () => {
+  it("all that the Collector could be started on lost: that is not APPLIED, until it is offered again", async () => {
+    const host = await wellKept();
+    await killCollectors(host);
+    for (const path of (lost.at(-1)?.files ?? []).map((file) => pathOf(host, file))) rmSync(path);
+    const from = host.server.mark;
+    const supervisor = await host.start();
+    await supervisor.waitFor("started");
+    await host.server.until("no verdict", () => host.server.state?.remoteConfigStatus?.status === 0);
+    expect(await saidOfCurrent(host, from)).toMatch(/^(?:APPLIED )*UNSET $/);
+    await host.apply(named(host, "current"));
+    await expectRuns(host, "current");
+  });
+
   it.each(files)(
     "%s damaged in any way: the Collector is started on the same configuration",
     async (file) => {

@@ -27,6 +27,7 @@ function settingsFile(content: object | string): string {
 }
 
 const good = { server: { endpoint: "ws://127.0.0.1:4320/v1/opamp" }, agent: { executable: "/bin/sh" } };
+const exampleFile = new URL("../../../supervisor.example.yaml", import.meta.url);
 const packageJson = new URL("../../../package.json", import.meta.url);
 const { version } = JSON.parse(readFileSync(packageJson, "utf8")) as { version: string };
 
@@ -66,7 +67,6 @@ describe("opamp-supervisor", () => {
     ["an unknown key", { ...good, sever: {} }, /sever/],
     ["no endpoint", { agent: good.agent }, /server::endpoint must be specified/],
     ["a bad scheme", { ...good, server: { endpoint: "ftp://x" } }, /scheme/],
-    ["no such executable", { ...good, agent: { executable: "/no/such/file" } }, /\/no\/such\/file/],
     ["no YAML", "server: [", /:1:10: invalid YAML/],
   ])("with %s both validate and a start say so", async (_what, content, message) => {
     const path = settingsFile(content);
@@ -79,6 +79,23 @@ describe("opamp-supervisor", () => {
       expect(stderr).toContain(path);
       expect(stderr).toMatch(message);
     }
+  });
+
+  it.each([
+    ["a file of another machine", JSON.stringify({ ...good, agent: { executable: "/no/such/otelcol" } })],
+    [
+      "the example",
+      readFileSync(exampleFile, "utf8").replace(/^(\s*executable:) .*$/m, "$1 /no/such/otelcol"),
+    ],
+  ])("of %s validate only warns that the Collector is not there; a start fails", async (_what, content) => {
+    const path = settingsFile(content);
+    const message = /\/no\/such\/otelcol/;
+    const { code, stdout, stderr } = await run("validate", "--config", path);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${path}: valid\n` });
+    expect(stderr).toMatch(/^warning: /);
+    expect(stderr).toMatch(message);
+    const start = await run("--config", path);
+    expect(start).toMatchObject({ code: 2, stderr: expect.stringMatching(message) as string });
   });
 
   it("without the file says so", async () => {

@@ -117,6 +117,8 @@ describe("a second supervisor on the same state", () => {
     const { error } = second.lines.find(({ event }) => event === "start_failed")!;
     expect(error).toContain(`pid ${first.pid}`);
     expect(error).toContain(host.stateDir);
+    // It goes to a terminal.
+    expect(error).not.toMatch(/\p{Cc}/u);
     expect(new Set(host.server.received.map(({ connection }) => connection)).size).toBe(1);
     expect(host.collectorPid()).toBe(pid);
     expect(await host.collectors()).toEqual([pid]);

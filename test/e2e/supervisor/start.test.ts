@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseInstanceUid } from "../../../src/opamp/instance-uid.ts";
 import { RemoteConfigStatuses } from "../../../src/opamp/messages.ts";
+import { addFallback, expectRuns, named } from "../../support/fault-host.ts";
 import { hashOf } from "../../support/recording-opamp-server.ts";
 import { supervisorHost } from "../../support/supervisor-host.ts";
 
@@ -97,6 +98,20 @@ describe("a start on nothing", () => {
     expect(host.server.state?.health).toMatchObject(healthy);
     await host.apply(host.remotePipeline());
     await host.expectDataFlows();
+  });
+
+  it("with the server down runs the fallback of this host, until the server has something better", async () => {
+    const host = await supervisorHost({ server: "down" });
+    const port = await addFallback(host);
+    await host.start();
+    await host.expectDataFlows(port);
+
+    const server = await host.startServer();
+    await server.reported("health", ({ healthy, status }) => healthy && status === "fallback: StatusOK");
+    expect(server.effectiveText).toContain("generation: fallback");
+    await host.apply(named(host, "wanted"));
+    await expectRuns(host, "wanted");
+    expect(server.state?.health?.status).toBe("StatusOK");
   });
 });
 

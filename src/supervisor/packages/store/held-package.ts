@@ -17,6 +17,8 @@ export interface HeldPackage {
   directory: string;
   /** Path of the Collector in it; undefined for an addon. */
   executable: string | undefined;
+  /** Whether a trusted key had signed it when it came. */
+  signed: boolean;
 }
 
 /** What tells one version of a package from another. */
@@ -36,6 +38,7 @@ export const recordSchema = z.object({
   /** The name that a file without an archive got from its URL. */
   bare_name: z.string(),
   installed_at: z.string(),
+  signed: z._default(z.boolean(), false),
   /** Bytes of the files without which it is damaged: an addon's all, else the executable's. */
   sizes: z.record(z.string(), z.number()),
 });

@@ -66,8 +66,8 @@ export class PackageStore {
    * Unpacks a file whose hash and signature are verified. What is here already and whole is not unpacked again.
    * @throws PackageProblem when the package is at fault, system errors when this host is.
    */
-  admit(offered: OfferedPackage, file: string): Promise<HeldPackage> {
-    return this.#versions.admit(offered, file);
+  admit(offered: OfferedPackage, file: string, how: { signed: boolean }): Promise<HeldPackage> {
+    return this.#versions.admit(offered, file, how);
   }
 
   /**

@@ -91,25 +91,25 @@ export class Versions {
       if (source === undefined) continue;
       return this.#make(offered, async (directory) => {
         await linkTree(source.directory, directory);
-        return { executable: record.executable, sizes: record.sizes };
+        return { executable: record.executable, sizes: record.sizes, signed: record.signed };
       });
     }
     return undefined;
   }
 
-  /** Unpacks a file that is verified. */
-  async admit(offered: OfferedPackage, file: string): Promise<HeldPackage> {
-    return (
-      (await this.intact(keyOf(labelOf(offered)))) ??
-      (await this.#make(offered, async (directory) => {
-        const { files } = await unpackPackage(file, directory, this.#deps.limits, bareFileOf(offered));
-        if (offered.type === "addon") return { executable: null, sizes: await sizesOf(directory, files) };
-        const executable = await findExecutable(directory, offered.name);
-        const problem = architectureProblem(join(directory, executable));
-        if (problem !== undefined) throw new PackageProblem(problem);
-        return { executable, sizes: await sizesOf(directory, [executable]) };
-      }))
-    );
+  /** Unpacks a file that is verified; `signed` says that a trusted key signed it. */
+  async admit(offered: OfferedPackage, file: string, { signed }: { signed: boolean }): Promise<HeldPackage> {
+    const held = await this.intact(keyOf(labelOf(offered)));
+    if (held !== undefined && (held.signed || !signed)) return held;
+    return this.#make(offered, async (directory) => {
+      const { files } = await unpackPackage(file, directory, this.#deps.limits, bareFileOf(offered));
+      if (offered.type === "addon")
+        return { executable: null, sizes: await sizesOf(directory, files), signed };
+      const executable = await findExecutable(directory, offered.name);
+      const problem = architectureProblem(join(directory, executable));
+      if (problem !== undefined) throw new PackageProblem(problem);
+      return { executable, sizes: await sizesOf(directory, [executable]), signed };
+    });
   }
 
   /** Deletes every version but those under these keys. */
@@ -124,7 +124,7 @@ export class Versions {
 
   #make(
     offered: OfferedPackage,
-    fill: (directory: string) => Promise<Pick<PackageRecord, "executable" | "sizes">>,
+    fill: (directory: string) => Promise<Pick<PackageRecord, "executable" | "sizes" | "signed">>,
   ): Promise<HeldPackage> {
     const key = keyOf(labelOf(offered));
     const making = this.#making.get(key) ?? this.#makeNow(key, offered, fill);
@@ -136,7 +136,7 @@ export class Versions {
   async #makeNow(
     key: string,
     offered: OfferedPackage,
-    fill: (directory: string) => Promise<Pick<PackageRecord, "executable" | "sizes">>,
+    fill: (directory: string) => Promise<Pick<PackageRecord, "executable" | "sizes" | "signed">>,
   ): Promise<HeldPackage> {
     const directory = join(this.#root, key);
     const folder = join(this.#root, folderOf(offered.name));
@@ -213,12 +213,10 @@ function labelOf({ name, version, hash, file }: OfferedPackage): PackageLabel {
 }
 
 function toEntry(directory: string, record: PackageRecord): Entry {
-  const { name, type, version, hash, sha256, executable } = record;
-  const path = executable === null ? undefined : join(directory, executable);
-  return {
-    record,
-    held: { name, type, version, hash, sha256, id: packageIdOf(record), directory, executable: path },
-  };
+  const { name, type, version, hash, sha256, executable: relative, signed } = record;
+  const executable = relative === null ? undefined : join(directory, relative);
+  const id = packageIdOf(record);
+  return { record, held: { name, type, version, hash, sha256, id, directory, executable, signed } };
 }
 
 /** undefined when there is none. */

@@ -52,7 +52,7 @@ describe("server.tls with reload_interval", () => {
       write(before);
       const clock = new ManualClock();
       const { logger, events } = recordingLogger();
-      const { tls } = sessionSettings(settings, { clock, logger });
+      const { tls } = sessionSettings(settings, { clock, logger })({});
       // It trusts the new authority only, and is only trusted by it.
       const { server: own, ca } = after;
       const server = await startServer({ tls: { ...own, ca, requestCert: true, rejectUnauthorized: true } });

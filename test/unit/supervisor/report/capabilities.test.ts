@@ -14,6 +14,7 @@ const switches = [
   ["reports_own_logs", AgentCapability.ReportsOwnLogs],
   ["reports_own_traces", AgentCapability.ReportsOwnTraces],
   ["accepts_opamp_connection_settings", AgentCapability.AcceptsOpAMPConnectionSettings],
+  ["reports_connection_settings_status", AgentCapability.ReportsConnectionSettingsStatus],
   ["accepts_restart_command", AgentCapability.AcceptsRestartCommand],
   ["reports_health", AgentCapability.ReportsHealth],
   ["reports_remote_config", AgentCapability.ReportsRemoteConfig],
@@ -30,5 +31,13 @@ describe("agentCapabilities", () => {
   it.each(switches)("%s is one bit", (key, bit) => {
     const lines = switches.map(([other]) => `${other}: ${other === key}`);
     expect(bitsOf(...lines)).toBe(AgentCapability.ReportsStatus | bit);
+  });
+
+  it("AN18 says that it reports what became of connection settings where it accepts them", () => {
+    const { AcceptsOpAMPConnectionSettings: accepts, ReportsConnectionSettingsStatus: reports } =
+      AgentCapability;
+    const bits = bitsOf("accepts_opamp_connection_settings: true");
+    expect(bits & (accepts | reports)).toBe(accepts | reports);
+    expect(bitsOf() & (accepts | reports)).toBe(0n);
   });
 });

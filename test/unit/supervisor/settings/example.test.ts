@@ -34,7 +34,8 @@ describe("supervisor.example.yaml", () => {
     const { acceptsRemoteConfig, reportsRemoteConfig, acceptsRestartCommand, ...others } = bare.capabilities;
     expect(full.capabilities).toMatchObject(others);
     expect([acceptsRemoteConfig, reportsRemoteConfig, acceptsRestartCommand]).toEqual([false, false, false]);
-    expect(full.server.maxMessageBytes).toBe(bare.server.maxMessageBytes);
+    const { maxMessageBytes, fallbackAfterMs, certificate } = bare.server;
+    expect(full.server).toMatchObject({ maxMessageBytes, fallbackAfterMs, certificate });
     const { mirrors, dropFolder, bytesPerSecond, trust, ...otherPackages } = full.packages;
     expect(bare.packages).toMatchObject(otherPackages);
     expect([mirrors.length, dropFolder, bytesPerSecond, trust.keys.length]).toEqual([
@@ -82,6 +83,7 @@ describe("supervisor.example.yaml", () => {
   it("marks every key that the reference lacks", () => {
     const ours = [
       ...["max_message_size", "pin_sha256", "probation", "liveness_timeout", "log", "on_supervisor_exit"],
+      ...["fallback_after", "certificate", "reports_connection_settings_status"],
       ...["crash_loop", "restrictions", "format", "accepts_packages", "reports_package_statuses", "packages"],
     ];
     const lines = example.split("\n");

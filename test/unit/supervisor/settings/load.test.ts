@@ -35,6 +35,14 @@ const defaults: SupervisorSettings = {
       pinSha256: [],
     },
     maxMessageBytes: 64 * 1024 * 1024,
+    fallbackAfterMs: 3_600_000,
+    certificate: {
+      request: false,
+      keyType: "ec-p256",
+      renewBeforeMs: 7 * 24 * 3_600_000,
+      identity: "instance_uid",
+    },
+    digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
   },
   capabilities: {
     acceptsRemoteConfig: false,
@@ -50,6 +58,7 @@ const defaults: SupervisorSettings = {
     reportsHeartbeat: true,
     acceptsPackages: false,
     reportsPackageStatuses: false,
+    reportsConnectionSettingsStatus: false,
   },
   storage: { directory: "/var/lib/otelcol/supervisor" },
   agent: {

@@ -1,0 +1,100 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makePackage } from "../../support/installed-host.ts";
+import { processGroup } from "../../support/processes.ts";
+import { supervisorHost } from "../../support/supervisor-host.ts";
+import { makeTempDir, tempDir } from "../../support/temp-dir.ts";
+
+const run = promisify(execFile);
+
+/** What there is on a machine without Node: the few tools of a shell. */
+const bareEnvironment = { PATH: "/nowhere" };
+
+describe("the tarball", { timeout: 120_000 }, () => {
+  const folder = makeTempDir();
+  const tarballs: string[] = [];
+
+  beforeAll(async () => {
+    for (const name of ["first", "second"]) tarballs.push(await makePackage("tar", name, folder.path));
+  }, 240_000);
+  afterAll(() => folder[Symbol.dispose]());
+
+  /** Unpacks it in a folder of its own and resolves to the path of the launcher. */
+  async function unpack(): Promise<string> {
+    const place = join(tempDir(), "any where");
+    mkdirSync(place);
+    await run("tar", ["--extract", "--gzip", "--file", tarballs[0]!, "--directory", place]);
+    return join(place, basename(tarballs[0]!, ".tar.gz"), "bin/opamp-supervisor");
+  }
+
+  it("is the same, byte by byte, each time it is made, and is what SHA256SUMS says", () => {
+    const [first, second] = tarballs.map((path) => readFileSync(path));
+    expect(Buffer.compare(first!, second!)).toBe(0);
+    const sums = readFileSync(join(dirname(tarballs[0]!), "SHA256SUMS"), "utf8");
+    expect(sums).toBe(`${createHash("sha256").update(first!).digest("hex")}  ${basename(tarballs[0]!)}\n`);
+  });
+
+  it("runs from any folder, in an empty one, without Node and without a tool on PATH", async () => {
+    const launcher = await unpack();
+    const { version } = JSON.parse(
+      readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+    ) as {
+      version: string;
+    };
+    for (const program of [launcher, join(dirname(launcher), "opamp-server")]) {
+      const { stdout } = await run(program, ["--version"], { cwd: tempDir(), env: bareEnvironment });
+      expect(stdout).toBe(`${basename(program)} ${version}\n`);
+    }
+  });
+
+  it("supervises, by its own Node and from compiled code that this Node takes", async () => {
+    const host = await supervisorHost();
+    const launcher = await unpack();
+    const group = processGroup();
+    const from = host.server.mark;
+    const supervisor = await group.launch(launcher, ["--config", host.settingsPath], {
+      cwd: tempDir(),
+      env: bareEnvironment,
+    });
+    await host.server.reported("health", ({ healthy }) => healthy, from);
+    expect(realpathSync(`/proc/${supervisor.pid}/exe`)).toBe(join(dirname(launcher), "../node/bin/node"));
+    await host.apply(host.remotePipeline());
+    await host.expectDataFlows();
+    const check = `const { readFileSync } = require("node:fs"); const { Script } = require("node:vm");
+      const file = process.argv[1] + "/supervisor.bundle.";
+      const cachedData = readFileSync(file + "cache");
+      const script = new Script(readFileSync(file + "js", "latin1"), { filename: "any", cachedData });
+      process.stdout.write(String(script.cachedDataRejected));`;
+    const flags = /^flags="(.*)"$/m.exec(readFileSync(launcher, "utf8"))![1]!.split(" ");
+    const dist = join(dirname(launcher), "../dist");
+    const { stdout } = await run(join(dirname(launcher), "../node/bin/node"), [...flags, "-e", check, dist]);
+    expect(stdout).toBe("false");
+  });
+
+  it("follows another copy: SIGUSR2 there, a start here; the Collector is adopted, nothing refused", async () => {
+    const host = await supervisorHost();
+    const group = processGroup();
+    const start = async () =>
+      group.launch(await unpack(), ["--config", host.settingsPath], { env: bareEnvironment });
+    const older = await start();
+    await older.waitFor("started");
+    await host.apply(host.remotePipeline());
+    const pid = host.collectorPid();
+    const sender = host.send();
+    await sender.accepted();
+    expect(await older.kill("SIGUSR2")).toEqual({ code: 0, signal: null });
+    const from = host.server.mark;
+    const newer = await start();
+    expect(await newer.waitFor("collector_adopted")).toMatchObject({ pid });
+    await host.server.reported("health", ({ healthy }) => healthy, from);
+    await sender.accepted();
+    const { refused, accepted } = await sender.stop();
+    expect(refused).toEqual([]);
+    await host.sink.waitFor(accepted);
+    expect(host.collectorPid()).toBe(pid);
+  });
+});

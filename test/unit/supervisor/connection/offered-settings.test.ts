@@ -1,0 +1,134 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { silentLogger } from "../../../../src/foundation/logger.ts";
+import { presentTls } from "../../../../src/opamp/agent/settings.ts";
+import { OpAMPConnectionSettingsSchema } from "../../../../src/opamp/messages.ts";
+import type { Overrides } from "../../../../src/supervisor/connection/connection-record.ts";
+import { withOffer } from "../../../../src/supervisor/connection/offered-settings.ts";
+import { sessionSettings } from "../../../../src/supervisor/connection/session-settings.ts";
+import type { OpampOffer } from "../../../support/connection-offers.ts";
+import { ManualClock } from "../../../support/manual-clock.ts";
+import { load } from "../settings/support.ts";
+
+/** What an offer makes of supervisor.yaml with these lines in its server section, and of earlier offers. */
+function take(offer: OpampOffer, server: string[] = [], overrides: Overrides = {}) {
+  const lines = [
+    server.some((line) => line.startsWith("endpoint")) ? "" : "endpoint: wss://h:1/p",
+    "headers: {a: b}",
+    ...server,
+  ];
+  const text = `server:\n${lines.map((line) => `  ${line}\n`).join("")}agent: {executable: /otelcol}\n`;
+  const make = sessionSettings(load(text).settings, { clock: new ManualClock(), logger: silentLogger });
+  const context = { overrides, current: make(overrides), request: undefined };
+  const taken = withOffer(context, create(OpAMPConnectionSettingsSchema, offer));
+  const settings = make(taken);
+  return { taken, settings, tls: presentTls(settings) };
+}
+
+const headers = (...entries: [string, string][]): OpampOffer => ({
+  headers: { headers: entries.map(([key, value]) => ({ key, value })) },
+});
+
+describe("an offer over what is in use", () => {
+  it("AN2 AN11 leaves what it does not name as it is", () => {
+    const before: Overrides = {
+      endpoint: "wss://k:2/q",
+      headers: { x: "y" },
+      certificate: { cert: "c", key: "k", own: true },
+      tls: { ca: "ca", includeSystemCas: false, insecureSkipVerify: false, cipherSuites: [] },
+      proxy: "http://proxy:3128/",
+      heartbeatSeconds: 7,
+    };
+    expect(take({}, [], before).taken).toEqual(before);
+    expect(take(headers(["x", "z"]), [], before).taken).toEqual({ ...before, headers: { x: "z" } });
+    expect(take({ heartbeatIntervalSeconds: 9n }, [], before).taken).toEqual({
+      ...before,
+      heartbeatSeconds: 9,
+    });
+    expect(take({ destinationEndpoint: "wss://l:3/r" }, [], before).taken).toEqual({
+      ...before,
+      endpoint: "wss://l:3/r",
+    });
+    expect(take({ tls: { minVersion: "1.3" } }, [], before).taken.tls).toEqual({
+      ...before.tls,
+      minVersion: "TLSv1.3",
+    });
+  });
+
+  it("AN9 D1 P6 never switches heartbeats off, nor makes them rarer than once a day", () => {
+    expect(take({ heartbeatIntervalSeconds: 0n }).settings.heartbeatIntervalMs).toBe(30_000);
+    expect(take({ heartbeatIntervalSeconds: 10n ** 9n }).settings.heartbeatIntervalMs).toBe(86_400_000);
+  });
+
+  it("AN7 replaces all headers, and joins those of one name", async () => {
+    const { settings } = take(headers(["x", "1"], ["x", "2"]));
+    expect(await settings.headers()).toEqual({ x: "1, 2" });
+  });
+
+  it("AN12 takes TLS settings, but goes below nothing that supervisor.yaml demands", () => {
+    const { tls } = take(
+      {
+        tls: {
+          caPemContents: "offered",
+          minVersion: "TLSv1.2",
+          cipherSuites: ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
+        },
+      },
+      ['tls: {min_version: "1.3", server_name_override: n, ca_pem: own}'],
+    );
+    expect(tls).toMatchObject({
+      ca: ["offered"],
+      minVersion: "TLSv1.3",
+      servername: "n",
+      rejectUnauthorized: true,
+      ciphers: "ECDHE-RSA-AES128-GCM-SHA256",
+    });
+  });
+
+  it("may go on without verification where supervisor.yaml does, and may begin it", () => {
+    const lines = ["tls: {insecure_skip_verify: true}"];
+    expect(take({ tls: { insecureSkipVerify: true } }, lines).tls?.rejectUnauthorized).toBe(false);
+    expect(take(headers(), lines).tls?.rejectUnauthorized).toBe(false);
+    expect(take({ tls: {} }, lines).tls?.rejectUnauthorized).toBe(true);
+  });
+
+  it("may lead from plain text anywhere", () => {
+    const { settings } = take({ destinationEndpoint: "http://k:2/" }, ["endpoint: ws://h:1/"]);
+    expect(settings.endpoint.href).toBe("http://k:2/");
+  });
+
+  it("AN13 takes a proxy with its credentials", () => {
+    const basic = Buffer.from("user:p@ss").toString("base64");
+    const connectHeaders = { headers: [{ key: "Proxy-Authorization", value: `Basic ${basic}` }] };
+    const { settings } = take({ proxy: { url: "proxy:3128", connectHeaders } });
+    expect(settings.proxyEnv).toMatchObject({ HTTPS_PROXY: "http://user:p%40ss@proxy:3128/" });
+  });
+
+  it.each<[string, OpampOffer, RegExp]>([
+    ["an endpoint that is none", { destinationEndpoint: "ftp://h" }, /not a ws, wss, http or https URL/],
+    ["plain text after TLS", { destinationEndpoint: "ws://h" }, /plain text/],
+    ["no verification", { tls: { insecureSkipVerify: true } }, /verification/],
+    ["a header with a line break", headers(["x", "1\r\ny: s3cret"]), /cannot be sent/],
+    ["a header name with a space", headers(["x y", "s3cret"]), /cannot be sent/],
+    ["a TLS version that there is not", { tls: { minVersion: "SSLv3" } }, /TLS version/],
+    ["versions in the wrong order", { tls: { minVersion: "1.3", maxVersion: "1.2" } }, /above its highest/],
+    ["a key alone", { certificate: { privateKey: new Uint8Array([1]) } }, /without a certificate/],
+    ["a certificate alone", { certificate: { cert: new Uint8Array([1]) } }, /without a private key/],
+    ["a SOCKS proxy", { proxy: { url: "socks5://p:1" } }, /http or https/],
+    ["a proxy without URL", { proxy: {} }, /no URL/],
+    [
+      "a header for the proxy that cannot be sent",
+      { proxy: { url: "p:1", connectHeaders: { headers: [{ key: "x", value: "s3cret" }] } } },
+      /Proxy-Authorization/,
+    ],
+  ])("is refused with %s, and the reason names no secret", (_what, offer, reason) => {
+    let message = "";
+    try {
+      take(offer);
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toMatch(reason);
+    expect(message).not.toContain("s3cret");
+  });
+});

@@ -6,6 +6,8 @@ export interface Assignment<T> {
   readonly number: number;
   readonly selector: Selector;
   readonly desired: T;
+  /** The same for a configuration and packages that were pushed together: neither is to be tried without the other. */
+  readonly bundle: symbol | undefined;
 }
 
 /** What is desired of every Agent, also of those not seen yet: the newest matching push wins. */
@@ -15,9 +17,9 @@ export class Assignments<T> {
   #assignments: readonly Assignment<T>[] = [];
 
   /** Makes `desired` what all that `selector` picks are to have. */
-  push(selector: Selector, desired: T): Assignment<T> {
+  push(selector: Selector, desired: T, bundle?: symbol): Assignment<T> {
     this.#count += 1;
-    const assignment = { number: this.#count, selector, desired };
+    const assignment = { number: this.#count, selector, desired, bundle };
     // What a newer push hides completely can never win again; without this the list would only grow.
     const hidden = (older: Assignment<T>) =>
       selector.text === everyAgent.text || older.selector.text === selector.text;

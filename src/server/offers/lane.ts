@@ -26,6 +26,8 @@ export type Due = { offer: true; parcel: Parcel } | { offer: false; reason: stri
 
 /** Something to offer; what it is no longer matters. */
 export interface Parcel {
+  /** See {@link Assignment.bundle}. */
+  readonly bundle: symbol | undefined;
   readonly kind: OfferKind;
   readonly assignment: number;
   readonly hashHex: string;
@@ -53,8 +55,8 @@ export class OfferLane<T extends Offerable> {
     return this.#options.kind;
   }
 
-  push(selector: Selector, desired: T): Assignment<T> {
-    return this.#assignments.push(selector, desired);
+  push(selector: Selector, desired: T, bundle?: symbol): Assignment<T> {
+    return this.#assignments.push(selector, desired, bundle);
   }
 
   desiredFor(agent: Agent): Assignment<T> | undefined {
@@ -66,7 +68,7 @@ export class OfferLane<T extends Offerable> {
     const { kind, clock, repeatAfterMs, composer } = this.#options;
     const assignment = this.#assignments.desiredFor(agent);
     if (assignment === undefined) return { offer: false, reason: "nothing is assigned" };
-    const { number, desired } = assignment;
+    const { number, desired, bundle } = assignment;
     const context = { statusReported, now: clock.monotonic(), repeatAfterMs };
     const reason = refusalReason(agent, kind, assignment, context) ?? composer.obstacle?.(desired);
     if (reason !== undefined) return { offer: false, reason };
@@ -75,6 +77,7 @@ export class OfferLane<T extends Offerable> {
       parcel: {
         kind,
         assignment: number,
+        bundle,
         hashHex: desired.hashHex,
         compose: (connection) => composer.compose(desired, connection),
       },

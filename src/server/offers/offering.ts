@@ -40,7 +40,17 @@ const composeConfiguration: Composer<Configuration> = {
   compose: ({ map, hash }) => ({ part: { remoteConfig: { config: map, configHash: hash } } }),
 };
 
-/** What the fleet is to run, offered to each Agent when it is due; everything due goes in one message. */
+/**
+ * What goes in one message: an Agent takes or refuses all of it, so that only what was pushed together is sent
+ * together. The rest is due with the next message.
+ */
+function firstMessage(parcels: readonly Parcel[]): readonly Parcel[] {
+  const [first, second] = parcels;
+  const isBundle = first?.bundle !== undefined && first.bundle === second?.bundle;
+  return isBundle ? parcels : parcels.slice(0, 1);
+}
+
+/** What the fleet is to run, offered to each Agent when it is due. */
 export class Offering {
   readonly #fleet: Fleet;
   readonly #clock: Clock;
@@ -76,7 +86,7 @@ export class Offering {
       this.#packages.dueTo(agent, reported.packages),
     ];
     const parcels = due.flatMap((each) => (each.offer ? [each.parcel] : []));
-    const { parts, packed } = this.#pack(agent, connection, parcels);
+    const { parts, packed } = this.#pack(agent, connection, firstMessage(parcels));
     this.#noteOffered(agent, packed);
     return parts;
   }
@@ -101,9 +111,10 @@ export class Offering {
     configuration: Configuration,
     set: PackageSet,
   ): { configuration: PushResult<Configuration>; packages: PushResult<PackageSet> } {
+    const bundle = Symbol("pushed together");
     const results = {
-      configuration: emptyResult(this.#configurations.push(selector, configuration)),
-      packages: emptyResult(this.#packages.push(selector, set)),
+      configuration: emptyResult(this.#configurations.push(selector, configuration, bundle)),
+      packages: emptyResult(this.#packages.push(selector, set, bundle)),
     };
     this.#offerNow(selector, [
       { lane: this.#configurations, result: results.configuration },

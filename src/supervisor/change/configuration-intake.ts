@@ -21,7 +21,9 @@ interface IntakeDeps {
   newMark: NewMark;
   /** Reads the local files as they are now. */
   readLocalFiles(): Promise<Readonly<Record<string, string>>>;
-  /** Told how a change that brought packages ended; no failure means that it was kept. */
+  /** Told how an offer of own telemetry ended; no failure means that it was kept. */
+  ownTelemetrySettled?: (hash: Uint8Array, failure: Failure | undefined) => void;
+  /** The same of a change that brought packages. */
   packagesSettled?: (packages: string | null, failure: Failure | undefined) => void;
   /** Writes down the offer that this host could not take and tries again, or that there is none. Must not reject. */
   saveWaiting?: (offer: AgentRemoteConfig | undefined) => Promise<unknown>;
@@ -126,6 +128,7 @@ export class ConfigurationIntake {
       if (workshop.book.current !== null && workshop.book.current.id === null) {
         // Told to run no Collector: it is for the next configuration.
         await workshop.saveKept(inputs);
+        this.#deps.ownTelemetrySettled?.(ownTelemetry.hash, undefined);
         return undefined;
       }
       return this.#change({ t: "local", what: ownTelemetryChange }, inputs, {
@@ -338,6 +341,8 @@ export class ConfigurationIntake {
         else if (trigger.t === "remote") this.#settled(trigger.offer, failure);
         else if (trigger.t === "local")
           this.#settledLocal(again ?? (() => this.changeLocal(trigger.what)), failure);
+        if (trigger.t === "local" && trigger.what === ownTelemetryChange && inputs.ownTelemetry)
+          this.#deps.ownTelemetrySettled?.(inputs.ownTelemetry.hash, failure);
         if (bringsPackages) this.#deps.packagesSettled?.(inputs.packages, failure);
       },
     });

@@ -30,6 +30,10 @@ export class ConnectionBook {
   #reportedAt: number;
   /** Kept settings that do not work at this time: those of supervisor.yaml stand in. */
   #fallenBack = false;
+  /** Hash of the newest offer that had settings for this connection, with or without others. */
+  #offered: string | undefined;
+  /** Where own telemetry is to go, by the same or another offer: the road of configurations decides about it. */
+  #telemetry: { hash: string; state: "pending" | "kept" | Failure } | undefined;
 
   constructor(record: ConnectionRecord, deps: ConnectionBookDeps) {
     this.#record = record;
@@ -63,6 +67,30 @@ export class ConnectionBook {
     return !mayRetry || this.#deps.clock.now() - verdict.at < retryAfterMs;
   }
 
+  offered({ hash }: OfferId): void {
+    this.#offered = hash;
+  }
+
+  /** The status is of an offer as a whole, so that own telemetry has a part in it (AN16). */
+  telemetryOffered(hash: string): void {
+    this.#telemetry = { hash, state: "pending" };
+    const isKnown = this.#offered === hash || this.#record.verdict?.offer.hash === hash;
+    if (!isKnown) this.#set(hash, applying, "");
+  }
+
+  async telemetrySettled(hash: string, failure: Failure | undefined): Promise<void> {
+    if (this.#telemetry?.hash !== hash) return;
+    this.#telemetry.state = failure ?? "kept";
+    const { verdict } = this.#record;
+    const isOther = verdict?.offer.hash !== hash;
+    // The rest of the same offer is not decided yet, or has failed for another reason.
+    if (isOther ? this.#offered === hash : verdict.outcome === "failed" && failure === undefined) return;
+    const offer = isOther ? { hash, key: hash } : verdict.offer;
+    this.#record = { ...this.#record, verdict: this.#verdict(offer, failure) };
+    await this.#deps.save(this.#record);
+    this.reportKept();
+  }
+
   applying({ hash }: OfferId): void {
     this.#set(hash, applying, "");
   }
@@ -70,13 +98,17 @@ export class ConnectionBook {
   /** They work and count from now on, also after a restart. */
   async keep(overrides: Overrides, offer: OfferId, basis: string): Promise<void> {
     this.#fallenBack = false;
-    this.#record = { kept: { overrides, offer, basis }, verdict: this.#verdict(offer, undefined) };
+    const telemetry = this.#telemetry?.hash === offer.hash ? this.#telemetry.state : "kept";
+    const failure = typeof telemetry === "string" ? undefined : telemetry;
+    this.#record = { kept: { overrides, offer, basis }, verdict: this.#verdict(offer, failure) };
     await this.#deps.save(this.#record);
   }
 
-  /** Tells the server that the newest offer that was kept is in use. */
+  /** Tells the server what became of the offer that was kept last, unless a part of it is still under way. */
   reportKept(): void {
-    if (this.#record.verdict !== null) this.#report(this.#record.verdict);
+    const { verdict } = this.#record;
+    const waits = this.#telemetry?.state === "pending" && this.#telemetry.hash === verdict?.offer.hash;
+    if (verdict !== null && !waits) this.#report(verdict);
   }
 
   async refuse(offer: OfferId, failure: Failure): Promise<void> {

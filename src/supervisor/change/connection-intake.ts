@@ -37,6 +37,7 @@ export class ConnectionIntake {
     if (opamp === undefined) return;
     const { book, road, upstream } = this.#deps;
     const offer = identify(hash, opamp);
+    book.offered(offer);
     // The session takes the heartbeat out of any offer (AN9); it is to count with the rest of it, and 0 not at all.
     upstream.retune(upstream.settings);
     if (this.#pending === offer.key) return;

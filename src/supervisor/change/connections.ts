@@ -11,6 +11,7 @@ import { Upstream, type UpstreamHandlers } from "../connection/upstream.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
 import type { ConnectionFiles } from "../storage/connection-files.ts";
 import type { Tracer } from "../telemetry/tracer.ts";
+import type { Failure } from "./change.ts";
 import { ConnectionBook } from "./connection-book.ts";
 import type { ConnectionChangeDeps } from "./connection-change.ts";
 import { ConnectionFallback } from "./connection-fallback.ts";
@@ -75,6 +76,10 @@ export class Connections {
       {
         ...handlers,
         connectionSettings: (offers) => this.#intake.offer(offers),
+        ownTelemetry: (offers) => {
+          this.#book.telemetryOffered(hex(offers.hash));
+          handlers.ownTelemetry(offers);
+        },
         presenceChanged: () => this.#presenceChanged(),
         instanceUid: (uid) => {
           handlers.instanceUid(uid);
@@ -136,6 +141,11 @@ export class Connections {
     );
   }
 
+  /** Own telemetry of this offer is in use, or is not because of `failure`. */
+  telemetrySettled(hash: Uint8Array, failure: Failure | undefined): void {
+    void this.#book.telemetrySettled(hex(hash), failure);
+  }
+
   async stop(): Promise<void> {
     this.#fallback.stop();
     this.#renewal.stop();
@@ -193,3 +203,5 @@ export class Connections {
     if (this.upstream.presence.connected) this.#renewal.review();
   }
 }
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -204,6 +204,17 @@ describe("an offer of packages", () => {
     expect((await polling.exchange({})).packagesAvailable).toBeUndefined();
   });
 
+  it("does not travel with a configuration that was pushed by itself: a bad one would take the other with it", async () => {
+    const online = await startPackageServer(files);
+    await offer(online, { collector: "1" });
+    await fetchJson(online.api("/api/v1/config"), { method: "POST", body: "receivers:\n  otlp:\n" });
+    const polling = new RawHttpAgent(online.server.opampUrl, { capabilities: able });
+    const first = await polling.exchange(polling.speaker.full({ packageStatuses: {} }));
+    expect([first.remoteConfig !== undefined, offered(first)]).toEqual([true, undefined]);
+    const next = await polling.exchange({});
+    expect([next.remoteConfig !== undefined, offered(next)]).toEqual([false, { collector: "1" }]);
+  });
+
   it("is made on connect only to an Agent that names another one (SP4)", async () => {
     const online = await startPackageServer(files);
     const { agent } = await joinFleet(online);

@@ -1,7 +1,8 @@
 import { systemClock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
-import { createLogger, type LogLevel, logLevels, silentLogger } from "../foundation/logger.ts";
+import { createLogger, type Logger, type LogLevel, logLevels, silentLogger } from "../foundation/logger.ts";
 import { SecretMasker } from "../supervisor/configuration/secrets.ts";
+import type { Systemd } from "../supervisor/operations/systemd.ts";
 import { type LoadedSupervisorSettings, loadSupervisorSettings } from "../supervisor/settings/load.ts";
 import { startSupervisor } from "../supervisor/supervisor.ts";
 import { openTelemetry } from "../supervisor/telemetry/open-telemetry.ts";
@@ -101,6 +102,7 @@ async function run(
       "something failed that should not",
     );
   });
+  const systemd = await openSystemd(logger);
   try {
     const supervisor = await startSupervisor(settings, {
       version,
@@ -113,7 +115,9 @@ async function run(
       telemetry,
     });
     reloadLocalFiles = () => supervisor.reloadLocalFiles();
+    systemd?.ready(supervisor.service);
     const received = await signal;
+    systemd?.stopping(received === "SIGUSR2" ? "handing over" : "stopping");
     logger.info(
       { event: "stopping", signal: received },
       received === "SIGUSR2" ? "handing over" : "stopping",
@@ -129,6 +133,13 @@ async function run(
   } finally {
     await telemetry.close();
   }
+}
+
+/** Undefined unless systemd wants to hear from this process (sd_notify(3)). */
+async function openSystemd(logger: Logger): Promise<Systemd | undefined> {
+  if (!process.env.NOTIFY_SOCKET) return undefined;
+  const { Systemd } = await import("../supervisor/operations/systemd.ts");
+  return new Systemd({ env: process.env, clock: systemClock, logger });
 }
 
 runProgram("opamp-supervisor", main);

@@ -156,9 +156,10 @@ export function assemble(
     acceptsPackages: capabilities.acceptsPackages,
     loadSet: async (id) => packages?.load(id),
     identityOf: fileIdentityOf,
-    identify: (executable) =>
+    identify: (executable, signal) =>
       identifyBinary({
         executable,
+        signal,
         env: collectorEnvironment(settings),
         timeoutMs: agent.bootstrapTimeoutMs,
         cachePath: files.path("binary.json"),
@@ -190,8 +191,14 @@ export function assemble(
     clock,
     overrides: agent.description,
     redactedText: async (id) => {
-      const snapshot = await files.snapshots.load(id).catch(() => undefined);
-      return snapshot && writeYaml(redact(readYaml(snapshot.text)));
+      try {
+        const snapshot = await files.snapshots.load(id);
+        return snapshot && writeYaml(redact(readYaml(snapshot.text)));
+      } catch (error) {
+        const fields = { event: "effective_config_unknown", error: describeError(error) };
+        logger.warn(fields, "what is to run cannot be shown before the Collector does");
+        return undefined;
+      }
     },
     mask: (text) => workshop.mask(text),
   });
@@ -278,6 +285,7 @@ export function assemble(
       wayBack,
       newMark,
       readLocalFiles: () => readableLocalFiles(agent.configFiles, logger),
+      ownTelemetrySettled: (hash, failure) => connections.telemetrySettled(hash, failure),
       packagesSettled: (set, failure) => packageIntake?.settled(set, failure),
       saveWaiting: (offer) => saved("the configuration that waits", files.saveWaitingRemote(offer)),
     },

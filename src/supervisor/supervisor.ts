@@ -10,6 +10,8 @@ import { openControl } from "./operations/control/control.ts";
 import type { StatusSources } from "./operations/control/status.ts";
 import { watchFiles } from "./operations/file-watch.ts";
 import { serveHealth } from "./operations/health-endpoint.ts";
+import { describeService } from "./operations/service-status.ts";
+import type { ServiceSource } from "./operations/systemd.ts";
 import { openPackages } from "./packages/open-packages.ts";
 import { watchDropFolder } from "./packages/watch-drop-folder.ts";
 import { assemble, type Parts, type SupervisorDeps } from "./parts.ts";
@@ -84,7 +86,7 @@ export class Supervisor {
     road.pause();
     const { acceptsRemoteConfig } = this.#settings.capabilities;
     // Where none is accepted any more, none is applied.
-    if (acceptsRemoteConfig) await verdicts.resume(this.#files.remoteConfigStatus);
+    if (acceptsRemoteConfig) await verdicts.resume(this.#files.remoteConfigStatus, this.#files.waitingRemote);
     observation.start();
     await packageIntake?.restore(this.#lastPackages());
     const described = this.#examine();
@@ -100,6 +102,15 @@ export class Supervisor {
       },
       "the supervisor works",
     );
+  }
+
+  /** For the service manager that started this. */
+  get service(): ServiceSource {
+    const { linked, state } = this.#parts;
+    return {
+      linkPort: () => linked.port,
+      status: () => describeService({ ...this.#parts, healthy: state.get("health")?.healthy ?? false }),
+    };
   }
 
   /** Reads the local configuration files again and applies what changed. */
@@ -121,7 +132,7 @@ export class Supervisor {
   }
 
   async #end(endCollector: () => Promise<void>): Promise<void> {
-    const { guard, intake, packageIntake, road, reporter, connections, linked, log } = this.#parts;
+    const { guard, intake, packageIntake, road, reporter, connections, linked, log, programs } = this.#parts;
     guard.stop();
     intake.stop();
     packageIntake?.stop();
@@ -131,6 +142,8 @@ export class Supervisor {
     reporter.shuttingDown();
     linked.stopWatching();
     await Promise.all([connections.stop(), ...this.#closers.map((close) => close())]);
+    // Not before: neither a change nor the server is to take the end of a command for what its program says.
+    programs.stop();
     await linked.close();
     await log.close();
     await this.#files.close();

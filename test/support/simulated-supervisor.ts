@@ -204,9 +204,10 @@ export class SimulatedSupervisor implements LinkListener {
     this.#guard.start();
     this.#liveness.start();
     this.road.pause();
-    await this.#verdicts.resume(
-      fromBinary(RemoteConfigStatusSchema, disk.files.get("persistent_state") ?? new Uint8Array()),
-    );
+    const status = disk.files.get("persistent_state") ?? new Uint8Array();
+    const kept = disk.files.get(waitingFile);
+    const waiting = kept && fromBinary(AgentRemoteConfigSchema, kept);
+    await this.#verdicts.resume(fromBinary(RemoteConfigStatusSchema, status), waiting);
     await this.#packageIntake.restore(this.#lastPackages());
     this.#reporter.start({ identifying: {}, nonIdentifying: {} });
     this.#world.server.connected(this);
@@ -228,8 +229,7 @@ export class SimulatedSupervisor implements LinkListener {
       askServerAgain: async (hash) => hash !== null && this.#verdicts.lose(hash),
       savedRemote: keptRemote(disk.files),
     });
-    const waiting = disk.files.get(waitingFile);
-    if (waiting !== undefined) await this.#intake.resumeWaiting(fromBinary(AgentRemoteConfigSchema, waiting));
+    if (waiting !== undefined) await this.#intake.resumeWaiting(waiting);
     await this.#packageIntake.resume(goesOn ? unfinished : undefined);
   }
 

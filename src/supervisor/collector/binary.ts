@@ -51,6 +51,8 @@ export interface IdentifyOptions {
   cachePath: string;
   runAs?: RunAs | undefined;
   clock?: Clock;
+  /** Ends the commands when nobody wants the answer any more. */
+  signal?: AbortSignal | undefined;
 }
 
 type Problem = Extract<CollectorBinary, { identified: false }>;
@@ -106,6 +108,7 @@ export async function identifyBinary(options: IdentifyOptions): Promise<Collecto
       timeoutMs: options.timeoutMs,
       runAs: options.runAs,
       clock: options.clock ?? systemClock,
+      signal: options.signal,
     });
   const [listing, gates, names] = await Promise.all([
     run(["components"]),

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { describeError } from "../../foundation/errors.ts";
 import type { AgentConfigMap, ConnectionSettingsOffers } from "../../opamp/messages.ts";
 import { changeMarkHeader, type ExtensionSettings, extensionFragment } from "./extension-fragment.ts";
@@ -8,8 +7,8 @@ import { localFilePaths, type Source, sourceOrder } from "./order.ts";
 import { ownTelemetryFragment, telemetryDefaults } from "./own-telemetry-fragment.ts";
 import { readRemote, readSource } from "./sources.ts";
 import { at, type Tree, without } from "./tree.ts";
-import { YamlProblem } from "./yaml-reader.ts";
-import { writeYaml } from "./yaml-writer.ts";
+import { YamlProblem } from "./yaml-problem.ts";
+import { hashYaml, writeYaml } from "./yaml-writer.ts";
 
 /** All that a merged configuration is made from. */
 export interface CompositionInput {
@@ -26,7 +25,7 @@ export interface CompositionInput {
   extension: ExtensionSettings;
   /** Whether this Collector can run without pipelines (`service.AllowNoPipelines`) or needs one that does nothing. */
   noPipelines: "gate" | "nop-pipeline";
-  /** Default 1 MiB, all entries together. */
+  /** `agent.restrictions.max_remote_config_size`, all entries together. */
   maxRemoteConfigBytes?: number | undefined;
 }
 
@@ -145,7 +144,5 @@ function withPipelines(tree: Tree, noPipelines: CompositionInput["noPipelines"])
 
 function hashWithoutMark(tree: Tree): string {
   const mark = ["extensions", "opamp", "server", "ws", "headers", changeMarkHeader];
-  return createHash("sha256")
-    .update(writeYaml(without(tree, mark)))
-    .digest("hex");
+  return hashYaml(without(tree, mark));
 }

@@ -17,6 +17,8 @@ export function mergeConfigurations(earlier: Tree, later: Tree): Tree {
 
 /** Lays `later` over `earlier`; maps merge, everything else replaces. */
 export function mergeMaps(earlier: Tree, later: Tree): Tree {
+  // Most sections have one source: no copies of what may be large.
+  if (Object.keys(earlier).length === 0) return later;
   const merged = new Map<string, Value>(Object.entries(earlier));
   for (const [key, value] of Object.entries(later)) {
     const below = child(earlier, key);

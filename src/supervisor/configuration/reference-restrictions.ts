@@ -1,4 +1,4 @@
-import { pathProblem } from "./allowed-paths.ts";
+import type { PathRule } from "./allowed-paths.ts";
 import { isSecretKey } from "./redact.ts";
 import { findReferences, parseEnvironmentReference, type Reference } from "./references.ts";
 import type { Restrictions } from "./restrictions.ts";
@@ -8,7 +8,11 @@ import { formatPath, leaves, type Tree } from "./tree.ts";
  * The `${...}` of a remote configuration that are not allowed by themselves, or that could bring in
  * something that the other restrictions would then not see.
  */
-export function* referenceViolations(remote: Tree, restrictions: Restrictions): Generator<string> {
+export function* referenceViolations(
+  remote: Tree,
+  restrictions: Restrictions,
+  pathProblem: PathRule | undefined,
+): Generator<string> {
   const { configProviders, filePaths, listenAddresses, componentTypes } = restrictions;
   // The settings give every kind of component a key, also those that are not limited.
   const limits = [filePaths, listenAddresses, ...Object.values(componentTypes ?? {})];
@@ -22,7 +26,7 @@ export function* referenceViolations(remote: Tree, restrictions: Restrictions): 
       const problem =
         providerProblem(reference, configProviders) ??
         hiddenTextProblem(reference) ??
-        fileProblem(reference, filePaths) ??
+        fileProblem(reference, pathProblem) ??
         (checksContent ? unseenContentProblem(reference, secret) : undefined);
       if (problem !== undefined) yield `${formatPath(path)}: ${problem}`;
     }
@@ -47,11 +51,8 @@ function isPlainWord(text: string): boolean {
   return /^(?:[\w./@%+=-]|:(?=[\w/]))*$/.test(text);
 }
 
-function fileProblem(
-  { scheme, body }: Reference,
-  filePaths: readonly string[] | undefined,
-): string | undefined {
-  return scheme === "file" && filePaths !== undefined ? pathProblem(body, filePaths) : undefined;
+function fileProblem({ scheme, body }: Reference, pathProblem: PathRule | undefined): string | undefined {
+  return scheme === "file" ? pathProblem?.(body) : undefined;
 }
 
 /** What comes from elsewhere may be a map, except where only a secret makes sense. */

@@ -2,7 +2,7 @@
 export interface Reference {
   /** `env`, `file`, `yaml`, ...; `env` when none is given. */
   scheme: string;
-  /** What follows the scheme; inner references stand as `<inner>`. */
+  /** What follows the scheme. Of a nested one only as far as the inner reference, which stands as `<inner>`. */
   body: string;
   /** It is the whole text, so that it may become a number, a list or a map. */
   whole: boolean;
@@ -11,28 +11,38 @@ export interface Reference {
 }
 
 /**
- * The references that the Collector may expand in a text. `$${...}` is none. After an escaped one the
- * Collector expands no more of that text; here what follows still counts, to be on the safe side.
+ * The references that the Collector may expand in a text, inner ones first. `$${...}` is none. After an
+ * escaped one the Collector expands no more of that text; here what follows still counts, to be on the
+ * safe side.
  */
-export function findReferences(text: string): Reference[] {
-  const found: Reference[] = [];
-  // Inner references are taken out first, as the Collector does it, until nothing is left.
-  let rest = text;
-  for (let from = 0; ; ) {
-    const close = rest.indexOf("}", from);
-    if (close < 0) return found;
-    const open = rest.lastIndexOf("${", close);
-    if (open < 0 || isEscaped(rest, open)) {
-      from = close + 1;
+export function* findReferences(text: string): Generator<Reference> {
+  // Numbers, not objects, and one at a time: a text may have a million of them.
+  const opens: number[] = [];
+  const inners: number[] = [];
+  const next = /\$\{|\}/g;
+  for (let found = next.exec(text); found !== null; found = next.exec(text)) {
+    const at = found.index;
+    if (found[0] === "${") {
+      opens.push(at);
+      inners.push(-1);
       continue;
     }
-    found.push(toReference(rest.slice(open + 2, close), open === 0 && close === rest.length - 1));
-    rest = `${rest.slice(0, open)}${innerMark}${rest.slice(close + 1)}`;
-    from = 0;
+    const open = opens.at(-1);
+    if (open === undefined || isEscaped(text, open)) continue;
+    opens.pop();
+    const inner = inners.pop() ?? -1;
+    if (inners.at(-1) === -1) inners[inners.length - 1] = open;
+    yield toReference(text.slice(open + 2, inner < 0 ? at : inner), {
+      whole: open === 0 && at === text.length - 1,
+      nested: inner >= 0,
+    });
   }
 }
 
-const innerMark = "\u0000";
+/** Whether the Collector may put something else in the place of a part of this text. */
+export function hasReference(text: string): boolean {
+  return findReferences(text).next().done !== true;
+}
 
 function isEscaped(text: string, open: number): boolean {
   let dollars = 0;
@@ -40,9 +50,9 @@ function isEscaped(text: string, open: number): boolean {
   return dollars % 2 === 1;
 }
 
-function toReference(content: string, whole: boolean): Reference {
+function toReference(content: string, { whole, nested }: Pick<Reference, "whole" | "nested">): Reference {
   const [, scheme = "env", body = content] = /^([A-Za-z][A-Za-z0-9+.-]+):(.*)$/s.exec(content) ?? [];
-  return { scheme, body: body.replaceAll(innerMark, "<inner>"), whole, nested: content.includes(innerMark) };
+  return { scheme, body: nested ? `${body}<inner>` : body, whole, nested };
 }
 
 /** Name and default of an `env` reference: `NAME` or `NAME:-default`. */

@@ -1,7 +1,9 @@
 import { isSecretKey, redacted, urlSecrets } from "./redact.ts";
-import { findReferences, parseEnvironmentReference, type Reference } from "./references.ts";
+import { findReferences, hasReference, parseEnvironmentReference, type Reference } from "./references.ts";
+import { foldCase, writtenForms } from "./secret-forms.ts";
 import { isList, isTree, type Tree, type Value } from "./tree.ts";
-import { readYaml, YamlProblem } from "./yaml-reader.ts";
+import { YamlProblem } from "./yaml-problem.ts";
+import { readYaml } from "./yaml-reader.ts";
 
 /** How `${env:}` and `${file:}` of the Collector's configuration are looked up. */
 export interface SecretReaders {
@@ -37,6 +39,7 @@ interface Position {
 class Collection {
   readonly secrets = new Set<string>();
   readonly #readers: SecretReaders;
+  readonly #visited = new Set<string>();
 
   constructor(readers: SecretReaders) {
     this.#readers = readers;
@@ -60,9 +63,15 @@ class Collection {
   async #visitText(text: string, position: Position): Promise<void> {
     const plain = text.replaceAll("$$", "$");
     for (const secret of urlSecrets(plain)) this.#add(secret);
-    const references = findReferences(text);
-    if (references.length === 0 && position.secret) this.#add(plain);
-    for (const reference of references) await this.#visitReference(reference, position);
+    if (position.secret && !hasReference(text)) this.#add(plain);
+    for (const reference of findReferences(text)) {
+      // One text may have a million of them, and each may be a file to read.
+      const { scheme, body } = reference;
+      const what = `${position.depth} ${position.secret} ${position.key} ${scheme}:${body}`;
+      if (this.#visited.has(what)) continue;
+      this.#visited.add(what);
+      await this.#visitReference(reference, position);
+    }
   }
 
   async #visitReference(reference: Reference, position: Position): Promise<void> {
@@ -122,35 +131,42 @@ function asTree(text: string): Tree | undefined {
   }
 }
 
-/** Replaces known secret values in texts that leave this process: logs, reasons, reports. */
+/**
+ * Replaces known secret values in texts that leave this process: logs, reasons, reports. In any case and
+ * in the quotes of the usual formats, because the Collector's messages show values in all of them.
+ */
 export class SecretMasker {
-  readonly #secrets: readonly string[];
+  /** By their first characters, the longest first. */
+  readonly #byStart = new Map<string, string[]>();
 
   /** Values shorter than four characters are not masked. */
   constructor(secrets: Iterable<string>) {
-    const usable = [...secrets].filter((secret) => secret.length >= minSecretLength);
-    // The Collector's log is JSON, where a quote or a newline of a secret is escaped.
-    this.#secrets = [...new Set(usable.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))];
+    const known = new Set<string>();
+    for (const secret of secrets) {
+      if (secret.length < minSecretLength) continue;
+      for (const form of writtenForms(secret)) known.add(foldCase(form));
+    }
+    for (const secret of known) {
+      const start = secret.slice(0, minSecretLength);
+      const others = this.#byStart.get(start);
+      if (others === undefined) this.#byStart.set(start, [secret]);
+      else others.push(secret);
+    }
+    for (const alike of this.#byStart.values()) alike.sort((a, b) => b.length - a.length);
   }
 
   /** The text with every secret replaced, also where two of them overlap. */
   mask(text: string): string {
+    const folded = foldCase(text);
     let masked = "";
     let end = 0;
-    for (const span of this.#spans(text)) {
-      if (span.start >= end) masked += text.slice(end, span.start) + redacted;
-      end = Math.max(end, span.end);
+    for (let at = 0; at + minSecretLength <= text.length; at += 1) {
+      const alike = this.#byStart.get(folded.slice(at, at + minSecretLength));
+      const secret = alike?.find((each) => folded.startsWith(each, at));
+      if (secret === undefined) continue;
+      if (at >= end) masked += text.slice(end, at) + redacted;
+      end = Math.max(end, at + secret.length);
     }
     return masked + text.slice(end);
-  }
-
-  #spans(text: string): { start: number; end: number }[] {
-    const spans: { start: number; end: number }[] = [];
-    for (const secret of this.#secrets) {
-      for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1)) {
-        spans.push({ start: at, end: at + secret.length });
-      }
-    }
-    return spans.sort((a, b) => a.start - b.start || b.end - a.end);
   }
 }

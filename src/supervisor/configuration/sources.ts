@@ -2,10 +2,15 @@ import type { AgentConfigMap } from "../../opamp/messages.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { mergeConfigurations } from "./merge.ts";
 import { at, isTree, type Tree } from "./tree.ts";
-import { readYaml, YamlProblem } from "./yaml-reader.ts";
+import { YamlProblem } from "./yaml-problem.ts";
+import { readYaml } from "./yaml-reader.ts";
 
-/** Largest remote configuration, all entries together, unless the restrictions say otherwise. */
-const defaultMaxRemoteConfigBytes = 1024 * 1024;
+/**
+ * Largest remote configuration, all entries together, whatever the restrictions say. Measured with the
+ * launcher's flags: merging alone takes twice as much, and a supervisor that applies one of this size after
+ * another has 200 MB at the highest.
+ */
+const mostRemoteConfigBytes = 4 * 1024 * 1024;
 
 /**
  * A configuration from one text.
@@ -27,16 +32,20 @@ export function readSource(text: string): Tree {
  * Content types are ignored, as in the reference.
  * @throws ConfigurationError for the first entry that is not a YAML map, or when all are too large.
  */
-export function readRemote(remote: AgentConfigMap, maxBytes = defaultMaxRemoteConfigBytes): Tree {
+export function readRemote(remote: AgentConfigMap, maxBytes = Infinity): Tree {
   const entries = Object.entries(remote.configMap).sort(([a], [b]) => compareNames(a, b));
   const bytes = entries.reduce((sum, [, { body }]) => sum + body.length, 0);
-  if (bytes > maxBytes) {
-    const problem = `too large, ${bytes} bytes where ${maxBytes} are allowed`;
-    throw new ConfigurationError(problem, { entry: undefined, line: undefined });
-  }
+  const problem = sizeProblem(bytes, maxBytes);
+  if (problem !== undefined) throw new ConfigurationError(problem, { entry: undefined, line: undefined });
   return entries
     .map(([name, { body }]) => readEntry(name, body))
     .reduce<Tree>((merged, tree) => mergeConfigurations(merged, tree), {});
+}
+
+function sizeProblem(bytes: number, maxBytes: number): string | undefined {
+  if (bytes > maxBytes) return `too large, ${bytes} bytes where ${maxBytes} are allowed`;
+  if (bytes <= mostRemoteConfigBytes) return undefined;
+  return `too large, ${bytes} bytes where this program can merge ${mostRemoteConfigBytes}`;
 }
 
 function compareNames(a: string, b: string): number {

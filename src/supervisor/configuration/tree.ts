@@ -54,9 +54,9 @@ export function without(tree: Tree, path: readonly string[]): Tree {
   return isTree(inner) ? withKey(tree, key, without(inner, rest)) : tree;
 }
 
-// Object.fromEntries, unlike assignment, makes even `__proto__` an ordinary key.
+// A computed key, unlike assignment, makes even `__proto__` an ordinary one.
 function withKey(tree: Tree, key: string, value: Value): Tree {
-  return Object.fromEntries([...Object.entries(tree), [key, value]]);
+  return { ...tree, [key]: value };
 }
 
 /** One scalar of a tree and the keys that lead to it; list positions are like `[0]`. */
@@ -70,7 +70,7 @@ export function* leaves(value: Value, path: readonly string[] = []): Generator<L
   if (isList(value)) {
     for (const [index, item] of value.entries()) yield* leaves(item, [...path, `[${index}]`]);
   } else if (isTree(value)) {
-    for (const [key, item] of Object.entries(value)) yield* leaves(item, [...path, key]);
+    for (const key of Object.keys(value)) yield* leaves(value[key] ?? null, [...path, key]);
   } else {
     yield { path, value };
   }

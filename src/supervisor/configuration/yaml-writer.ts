@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { resolvePlain } from "./plain-scalar.ts";
 import { isList, isTree, type Tree, type Value } from "./tree.ts";
 
@@ -6,34 +7,73 @@ import { isList, isTree, type Tree, type Value } from "./tree.ts";
  * so that equal trees give equal text.
  */
 export function writeYaml(tree: Tree): string {
-  if (Object.keys(tree).length === 0) return "{}\n";
-  return `${writeMap(tree, 0).join("\n")}\n`;
+  const parts: string[] = [];
+  emit(tree, (text) => parts.push(text));
+  return parts.join("");
 }
 
-function writeMap(tree: Tree, indent: number): string[] {
-  return Object.entries(tree)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([name, value]) => {
-      const key = writeText(name);
-      // YAML readers take a longer key for one only with the `?` before it.
-      const head = key.length > 1000 ? `${pad(indent)}? ${key}\n${pad(indent)}:` : `${pad(indent)}${key}:`;
-      const nested = writeNested(value, indent + 2);
-      return nested.length === 0 ? [`${head} ${writeScalar(value)}`] : [head, ...nested];
-    });
+/** SHA-256 in hex of what {@link writeYaml} gives, without ever having it all in memory. */
+export function hashYaml(tree: Tree): string {
+  const hash = createHash("sha256");
+  emit(tree, (text) => hash.update(text));
+  return hash.digest("hex");
 }
 
-function writeList(list: readonly Value[], indent: number): string[] {
-  return list.flatMap((value) => {
-    const [first, ...rest] = writeNested(value, indent + 2);
-    const item = first === undefined ? writeScalar(value) : first.trimStart();
-    return [`${pad(indent)}- ${item}`, ...rest];
+type Sink = (text: string) => void;
+
+/** Large configurations have hundreds of thousands of lines; only so many are objects at a time. */
+const linesAtOnce = 1000;
+
+function emit(tree: Tree, sink: Sink): void {
+  if (Object.keys(tree).length === 0) {
+    sink("{}\n");
+    return;
+  }
+  const lines: string[] = [];
+  const flush = () => {
+    sink(`${lines.join("\n")}\n`);
+    lines.length = 0;
+  };
+  emitMap(tree, 0, pad(0), (line) => {
+    if (lines.push(line) === linesAtOnce) flush();
   });
+  if (lines.length > 0) flush();
 }
 
-/** The lines of a map or list; none for a scalar or something empty. */
-function writeNested(value: Value, indent: number): string[] {
-  if (isTree(value)) return writeMap(value, indent);
-  return isList(value) ? writeList(value, indent) : [];
+/** `lead` is what stands before the first line, where that is more than the indentation. */
+function emitMap(tree: Tree, indent: number, lead: string, sink: Sink): void {
+  let before = lead;
+  for (const name of Object.keys(tree).sort()) {
+    const value = tree[name] ?? null;
+    const key = writeText(name);
+    // YAML readers take a longer key for one only with the `?` before it.
+    const head = key.length > 1000 ? `${before}? ${key}\n${pad(indent)}:` : `${before}${key}:`;
+    if (isNested(value)) {
+      sink(head);
+      emitNested(value, indent + 2, pad(indent + 2), sink);
+    } else sink(`${head} ${writeScalar(value)}`);
+    before = pad(indent);
+  }
+}
+
+function emitList(list: readonly Value[], indent: number, lead: string, sink: Sink): void {
+  let before = lead;
+  for (const value of list) {
+    if (isNested(value)) emitNested(value, indent + 2, `${before}- `, sink);
+    else sink(`${before}- ${writeScalar(value)}`);
+    before = pad(indent);
+  }
+}
+
+function emitNested(value: Tree | readonly Value[], indent: number, lead: string, sink: Sink): void {
+  if (isList(value)) emitList(value, indent, lead, sink);
+  else emitMap(value, indent, lead, sink);
+}
+
+/** A map or list with something in it. */
+function isNested(value: Value): value is Tree | readonly Value[] {
+  if (isList(value)) return value.length > 0;
+  return isTree(value) && Object.keys(value).length > 0;
 }
 
 function writeScalar(value: Value): string {

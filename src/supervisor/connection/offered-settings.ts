@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { AgentSessionSettings } from "../../opamp/agent/settings.ts";
 import type { OpAMPConnectionSettings, TLSCertificate, TLSConnectionSettings } from "../../opamp/messages.ts";
@@ -29,7 +30,7 @@ export function withOffer(context: OfferContext, offer: OpAMPConnectionSettings)
   const { overrides, current, request } = context;
   const { destinationEndpoint, headers, certificate, tls, proxy, heartbeatIntervalSeconds } = offer;
   const endpoint = destinationEndpoint === "" ? undefined : parseEndpoint(destinationEndpoint, current);
-  const cert = certificate && offeredCertificate(certificate, request);
+  const cert = certificate && offeredCertificate(certificate, ownKeys(request, overrides));
   return {
     ...overrides,
     ...(endpoint && { endpoint: endpoint.href }),
@@ -74,7 +75,7 @@ function offeredHeaders(headers: readonly { key: string; value: string }[]): Rec
 
 function offeredCertificate(
   { cert, privateKey, caCert }: TLSCertificate,
-  request: CertificateRequestRecord | undefined,
+  ownKeys: readonly string[],
 ): Overrides["certificate"] {
   if (cert.length === 0) {
     if (privateKey.length === 0) return undefined;
@@ -82,15 +83,25 @@ function offeredCertificate(
   }
   if (privateKey.length > 0) return { cert: text(cert), key: text(privateKey), own: false };
   // The answer to a request of this host (AN19, D4).
-  if (request !== undefined) {
+  const [newest] = ownKeys;
+  if (newest !== undefined) {
+    const chain = parseChain(text(cert), "certificate");
     // Never an authority to trust (AN14), only what the certificate has to be signed by.
     if (caCert.length > 0) {
-      checkChain(parseChain(text(cert), "certificate"), parseChain(text(caCert), "authority"));
+      checkChain(chain, parseChain(text(caCert), "authority"));
     }
-    return { cert: text(cert), key: request.key, own: true };
+    const key = ownKeys.find((pem) => chain[0]?.checkPrivateKey(createPrivateKey(pem)));
+    return { cert: text(cert), key: key ?? newest, own: true };
   }
   throw new UnusableOfferError(
     "its certificate comes without a private key, and this host has asked for none",
+  );
+}
+
+/** The key that waits for its certificate, and the one in use: a request may have been answered twice. */
+function ownKeys(request: CertificateRequestRecord | undefined, { certificate }: Overrides): string[] {
+  return [request?.key, certificate?.own === true ? certificate.key : undefined].filter(
+    (key) => key !== undefined,
   );
 }
 

@@ -30,8 +30,10 @@ export function checkMaterial(
     checkChain(chain, []);
   }
   if (tls?.ca !== undefined) parseChain(tls.ca, "authority");
+  const present = presentTls(settings);
+  if (present === undefined) return;
   try {
-    const { ca, cert, key, ciphers, minVersion, maxVersion } = presentTls(settings) ?? {};
+    const { ca, cert, key, ciphers, minVersion, maxVersion } = present;
     createSecureContext({ ca, cert, key, ciphers, minVersion, maxVersion });
   } catch (cause) {
     throw new UnusableOfferError("its TLS settings cannot be used", { cause });

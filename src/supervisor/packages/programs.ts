@@ -24,7 +24,7 @@ interface ProgramsDeps {
   /** Whether a package may bring what is not there yet. */
   acceptsPackages: boolean;
   /** Never rejects. */
-  identify(executable: string): Promise<CollectorBinary>;
+  identify(executable: string, signal: AbortSignal): Promise<CollectorBinary>;
   /** Changes when the file is replaced; undefined where there is none. */
   identityOf(executable: string): Promise<string | undefined>;
   /** undefined when something of the set is missing or damaged. */
@@ -36,8 +36,15 @@ export class Programs {
   readonly #deps: ProgramsDeps;
   readonly #binaries = new Map<string, { identity: string | undefined; found: Promise<CollectorBinary> }>();
 
+  readonly #stopping = new AbortController();
+
   constructor(deps: ProgramsDeps) {
     this.#deps = deps;
+  }
+
+  /** Leaves no command behind that is to tell what a program is. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   /** The program of a package set, or why there is none. */
@@ -67,7 +74,7 @@ export class Programs {
     const identity = await this.#deps.identityOf(executable);
     const before = this.#binaries.get(executable);
     const known = before?.identity === identity ? before : undefined;
-    const { found } = known ?? { found: this.#deps.identify(executable) };
+    const { found } = known ?? { found: this.#deps.identify(executable, this.#stopping.signal) };
     this.#binaries.set(executable, { identity, found });
     const binary = await found;
     // A host that is busy now may have time for it later.

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import {
+  type AgentRemoteConfig,
   type RemoteConfigStatus,
   RemoteConfigStatuses,
   RemoteConfigStatusSchema,
@@ -32,8 +33,11 @@ export class Verdicts {
     this.#deps = deps;
   }
 
-  /** Goes on from what an earlier process told last. One that it did not live to tell is told now. */
-  async resume(last: RemoteConfigStatus): Promise<void> {
+  /**
+   * Goes on from what an earlier process told last. One that it did not live to tell is told now. `waiting` is the
+   * offer that this host tries again by itself.
+   */
+  async resume(last: RemoteConfigStatus, waiting: AgentRemoteConfig | undefined): Promise<void> {
     const { state, book } = this.#deps;
     const { status, lastRemoteConfigHash } = last;
     const hash = hex(lastRemoteConfigHash);
@@ -47,6 +51,9 @@ export class Verdicts {
     } else if (status === applying) {
       const reason = "the supervisor ended while this configuration was being applied";
       await this.report(lastRemoteConfigHash, { t: "failed", reason });
+    } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
+      // Nothing here tries it again; a server that sees no verdict on it offers it again.
+      if (hash !== hex(waiting?.configHash ?? noHash)) await this.forget(hash);
     }
   }
 
@@ -98,4 +105,5 @@ export class Verdicts {
   }
 }
 
+const noHash = new Uint8Array();
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

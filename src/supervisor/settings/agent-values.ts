@@ -22,6 +22,15 @@ export function executable(stat: (path: string) => unknown): SettingSchema<strin
   });
 }
 
+/** A path that means the same wherever this program and the Collector are started. */
+export function absolutePath(): SettingSchema<string> {
+  return field((value, complain) => {
+    const path = textOf(value);
+    if (path?.startsWith("/")) return path;
+    return complain(`expected an absolute path, got ${describeValue(value)}; begin it with /`);
+  });
+}
+
 /** A UUID in any form that google/uuid parses, as canonical text. */
 export function instanceId(): SettingSchema<string> {
   return field((value, complain) => {

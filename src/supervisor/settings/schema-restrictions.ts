@@ -1,7 +1,8 @@
 import { byteSize } from "../../foundation/settings-file/byte-size.ts";
-import { textList } from "../../foundation/settings-file/collections.ts";
+import { splitListOf, textList } from "../../foundation/settings-file/collections.ts";
 import { boolean, type SettingSchema } from "../../foundation/settings-file/field.ts";
 import { nested, optional, section } from "../../foundation/settings-file/section.ts";
+import { absolutePath } from "./agent-values.ts";
 import type { RestrictionSettings } from "./supervisor-settings.ts";
 
 const types = () => textList({ expected: "a component type such as otlp" });
@@ -19,7 +20,7 @@ export const restrictionsSection: SettingSchema<RestrictionSettings> = section({
     }),
   ),
   configProviders: optional("config_providers", textList({ expected: "a scheme such as env" })),
-  filePaths: optional("file_paths", textList({ expected: "a path" })),
+  filePaths: optional("file_paths", splitListOf(absolutePath())),
   listenAddresses: optional("listen_addresses", textList({ expected: "an address" })),
   allowOverride: nested(
     "allow_override",

@@ -84,12 +84,12 @@ async function wellKept(): Promise<SupervisorHost> {
     capabilities: { reports_own_logs: true },
   });
   const supervisor = await host.startHealthy();
-  await host.apply(named(host, "older"));
-  await host.apply(named(host, "current"));
   const logs = { destinationEndpoint: `${host.sink.endpoint}/v1/logs` };
   const offers = create(ConnectionSettingsOffersSchema, { hash: new Uint8Array([1]), ownLogs: logs });
   host.server.push({ connectionSettings: offers });
   await supervisor.waitFor(({ event, trigger }) => event === "config_updated" && trigger === "own telemetry");
+  await host.apply(named(host, "older"));
+  await host.apply(named(host, "current"));
   await eventually("the probation is over", async () => !(await isOnProbation(host)));
   await supervisor.kill("SIGKILL");
   // As after crashes that are long past: a real one would have the next restart wait.
@@ -154,6 +154,8 @@ describe("while the Collector runs on", () => {
     // It can be gone back to, as well as from.
     const bad = host.server.offer(await portTaken(host, "bad"));
     await host.server.verdict(bad);
+    await supervisor.waitFor("reverted");
+    expect(await host.readState("effective.yaml")).toContain("generation: current");
     await expectRuns(host, "current");
     await host.apply(named(host, "later"));
     await expectRuns(host, "later");

@@ -44,7 +44,7 @@ describe("a host that asks for a certificate of its own", () => {
       const issued = issueCertificates(server, pki.agentAuthority);
       const supervisor = await host.start();
       await supervisor.waitFor("certificate_renewed", { timeoutMs: 50_000 });
-      expect(statusesOf(server, 1).at(-1)).toBe("APPLIED");
+      expect(await verdictOn(server, 1)).toBe("");
       expect(pki.shown[0]).toBe(pki.bootstrapSerial);
       expect(pki.shown.at(-1)).toBe(serialOf(issued.certificates[0]));
       const { subject } = new X509Certificate(issued.certificates[0] ?? "");
@@ -149,12 +149,8 @@ describe("a host that asks for a certificate of its own", () => {
     const { refused, results } = await sender.stop();
     expect(refused).toEqual([]);
     expect(results.length).toBeGreaterThan(renewals);
-    const events = supervisor.lines.map(({ event }) => event);
-    expect(events.filter((event) => event === "connection_settings_refused")).toEqual([]);
-    expect(events.filter((event) => event === "connection_fallback")).toEqual([]);
-    // Every one that was asked for came into use, but for one that may be under way.
-    expect(issued.certificates.length).toBeLessThanOrEqual(
-      events.filter((event) => event === "certificate_renewed").length + 1,
-    );
+    const troubles = ["connection_settings_refused", "connection_fallback", "certificate_request_failed"];
+    expect(supervisor.lines.filter(({ event }) => troubles.includes(String(event)))).toEqual([]);
+    expect(issued.certificates.length).toBeGreaterThanOrEqual(renewals);
   });
 });

@@ -141,6 +141,20 @@ describe("an offer of OpAMP connection settings", () => {
     expect(new Set(host.server.received.map(({ connection }) => connection)).size).toBe(1);
   });
 
+  it("AN18 has a status with own telemetry too, alone and beside the rest", async () => {
+    const host = await supervisorHost(able);
+    await host.startHealthy();
+    await host.apply(host.remotePipeline());
+    const ownMetrics = { destinationEndpoint: `${host.sink.exporter.endpoint}/v1/metrics` };
+    host.server.push({ connectionSettings: { hash: new Uint8Array([1]), ownMetrics } });
+    expect(await verdictOn(host.server, 1)).toBe("");
+    expect(statusesOf(host.server, 1)).toEqual(["APPLYING", "APPLIED"]);
+    const opamp = headersOf({ "x-tenant": "blue" });
+    host.server.push({ connectionSettings: { hash: new Uint8Array([2]), opamp, ownMetrics } });
+    expect(await verdictOn(host.server, 2)).toBe("");
+    expect(statusesOf(host.server, 2)).toEqual(["APPLYING", "APPLIED"]);
+  });
+
   it("an edit of the server section of supervisor.yaml wins over what was kept", async () => {
     const host = await supervisorHost(able);
     const supervisor = await host.startHealthy();

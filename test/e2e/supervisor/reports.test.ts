@@ -24,6 +24,7 @@ const bits = {
   accepts_remote_config: AgentCapability.AcceptsRemoteConfig,
   accepts_restart_command: AgentCapability.AcceptsRestartCommand,
   accepts_opamp_connection_settings: AgentCapability.AcceptsOpAMPConnectionSettings,
+  reports_connection_settings_status: AgentCapability.ReportsConnectionSettingsStatus,
   reports_effective_config: AgentCapability.ReportsEffectiveConfig,
   reports_own_metrics: AgentCapability.ReportsOwnMetrics,
   reports_own_logs: AgentCapability.ReportsOwnLogs,

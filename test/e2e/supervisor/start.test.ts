@@ -8,7 +8,6 @@ import { hashOf } from "../../support/recording-opamp-server.ts";
 import { supervisorHost } from "../../support/supervisor-host.ts";
 
 const { RemoteConfigStatuses_APPLIED: applied } = RemoteConfigStatuses;
-const healthy = { healthy: true, status: "StatusOK" };
 
 const reloadModes = [
   ["reload", {}],
@@ -47,7 +46,7 @@ describe.each(reloadModes)("a start, mode %s", (_mode, agent) => {
     const host = await supervisorHost({ agent, configFiles: { "local.yaml": "" } });
     host.writeConfigFile("local.yaml", host.pipeline());
     await host.startHealthy();
-    expect(host.server.state?.health).toMatchObject(healthy);
+    await host.server.until("healthy", () => host.server.state?.health?.status === "StatusOK");
     await host.expectDataFlows();
     // Nothing came from the server, so there is nothing to have a status.
     expect(host.server.state?.remoteConfigStatus?.lastRemoteConfigHash).toHaveLength(0);
@@ -95,7 +94,7 @@ describe("a start on nothing", () => {
       configFiles: { "local.yaml": { service: { telemetry: { metrics: { level: "none" } } } } },
     });
     await host.startHealthy();
-    expect(host.server.state?.health).toMatchObject(healthy);
+    await host.server.until("healthy", () => host.server.state?.health?.status === "StatusOK");
     await host.apply(host.remotePipeline());
     await host.expectDataFlows();
   });

@@ -136,4 +136,42 @@ describe("secrets", () => {
     expect(masker.mask(JSON.stringify({ m: 'a quo"te' }))).toBe(`{"m":"a ${hidden}"}`);
     expect(masker.mask("nothing")).toBe("nothing");
   });
+
+  it("masks in any case", () => {
+    const masker = new SecretMasker([
+      "zqOtherMixed88",
+      "ÄrgerlichesGeheimnis",
+      "stra\u00dfe-ABC",
+      "\u0130STANBUL",
+    ]);
+    expect(masker.mask('unknown level "zqothermixed88" or ZQOTHERMIXED88')).toBe(
+      `unknown level "${hidden}" or ${hidden}`,
+    );
+    expect(masker.mask("x ärgerlichesGEHEIMNIS x")).toBe(`x ${hidden} x`);
+    expect(masker.mask("STRA\u00dfE-abc, \u0130stanbul.")).toBe(`${hidden}, ${hidden}.`);
+    // A letter that is two when it is small must not move what follows.
+    expect(masker.mask("\u0130\u0130 zqOthermixed88 x")).toBe(`\u0130\u0130 ${hidden} x`);
+  });
+
+  it.each([
+    ["JSON", 'q"u\\o\tte', String.raw`q\"u\\o\tte`],
+    ["Go", 'q"u\u0001\u0007ote', String.raw`q\"u\x01\aote`],
+    ["Go in a JSON log", 'q"uote', String.raw`q\\\"uote`],
+    ["Go's JSON", "a<b>&c", String.raw`a\u003cb\u003e\u0026c`],
+    ["YAML", "it's mine", "it''s mine"],
+    ["a URL", "p@ss/word", "p%40ss%2Fword"],
+  ])("masks what is quoted for %s", (_, secret, quoted) => {
+    expect(new SecretMasker([secret]).mask(`a ${quoted} b`)).toBe(`a ${hidden} b`);
+  });
+
+  it("reads a file once, however often it is named", async () => {
+    let reads = 0;
+    const tree = readYaml(`a: "${reference("file:/x").repeat(1000)}"`);
+    const readFile = async () => {
+      reads += 1;
+      return "secret";
+    };
+    await collectSecrets(tree, { env: () => undefined, readFile });
+    expect(reads).toBe(1);
+  });
 });

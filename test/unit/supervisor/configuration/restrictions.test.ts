@@ -1,14 +1,17 @@
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { AgentRemoteConfigSchema } from "../../../../src/opamp/messages.ts";
 import { isAllowedAddress } from "../../../../src/supervisor/configuration/allowed-addresses.ts";
-import { pathProblem } from "../../../../src/supervisor/configuration/allowed-paths.ts";
+import { allowPaths } from "../../../../src/supervisor/configuration/allowed-paths.ts";
 import { compose } from "../../../../src/supervisor/configuration/compose.ts";
 import { findReferences } from "../../../../src/supervisor/configuration/references.ts";
 import {
   checkRestrictions,
   type Restrictions,
 } from "../../../../src/supervisor/configuration/restrictions.ts";
+import { tempDir } from "../../../support/temp-dir.ts";
 
 function violationsOf(remote: string, restrictions: Restrictions, local = "", order: string[] = ["local"]) {
   const configMap = { "": { body: new TextEncoder().encode(remote) } };
@@ -112,12 +115,12 @@ describe("config providers", () => {
   });
 
   it("find references as the Collector does", () => {
-    expect(findReferences(`a${reference("env:X")}b${reference("file:/y")}`)).toMatchObject([
+    expect([...findReferences(`a${reference("env:X")}b${reference("file:/y")}`)]).toMatchObject([
       { scheme: "env", body: "X", whole: false },
       { scheme: "file", body: "/y", whole: false },
     ]);
-    expect(findReferences(reference("X"))).toMatchObject([{ scheme: "env", body: "X", whole: true }]);
-    expect(findReferences("} ${ {")).toEqual([]);
+    expect([...findReferences(reference("X"))]).toMatchObject([{ scheme: "env", body: "X", whole: true }]);
+    expect([...findReferences("} ${ {")]).toEqual([]);
   });
 });
 
@@ -148,7 +151,7 @@ describe("file paths", () => {
     ["/etc/shadow", false],
     ["//etc/shadow", false],
   ])("judge %s", (path, fine) => {
-    expect(pathProblem(path, filePaths) === undefined).toBe(fine);
+    expect(allowPaths(filePaths)(path) === undefined).toBe(fine);
   });
 
   it.each<[string, string, string[]]>([
@@ -222,9 +225,87 @@ describe("file paths", () => {
       `exporters: {otlp: {headers: {x: "${reference("file:/etc/x")}"}}}`,
       ["exporters.otlp.headers.x"],
     ],
+    [
+      "the debug exporter, which can write files",
+      "exporters: {debug: {output_paths: [stdout, /etc/x, /var/log/x]}}",
+      ["exporters.debug.output_paths[1]"],
+    ],
+    [
+      "operators that are an input",
+      "receivers: {tcplog: {operators: [{type: file_input, include: [/etc/x]}, {type: file_output, path: /etc/y}]}}",
+      ["receivers.tcplog.operators[0].include[0]", "receivers.tcplog.operators[1].path"],
+    ],
+    [
+      "a file URL under any key",
+      "exporters: {pulsar: {auth: {athenz: {private_key: 'file:///etc/x'}}}}",
+      ["exporters.pulsar.auth.athenz.private_key"],
+    ],
+    [
+      "Unix sockets",
+      `receivers:
+        otlp: {protocols: {grpc: {endpoint: /etc/a.sock, transport: unix}, http: {endpoint: b.sock, transport: unix}}}
+        fluentforward: {endpoint: "unix:///etc/c.sock"}
+        statsd: {endpoint: /data/d.sock, transport: unixgram}`,
+      [
+        "receivers.otlp.protocols.grpc.endpoint",
+        "receivers.otlp.protocols.http.endpoint",
+        "receivers.fluentforward.endpoint",
+      ],
+    ],
+    [
+      "default directories",
+      "extensions: {file_storage: {compaction: {on_start: true}}}\nreceivers: {journald: {directory: null}}",
+      [
+        "extensions.file_storage.directory (by default)",
+        "extensions.file_storage.compaction.directory (by default)",
+      ],
+    ],
+    [
+      "directories in place of the default ones",
+      "extensions: {file_storage: {directory: /data}}\nreceivers: {journald: {files: [/data/a]}}",
+      [],
+    ],
     ["a harmless reference", `exporters: {otlp: {endpoint: "${reference("env:HOST")}:4317"}}`, []],
   ])("are checked in %s", (_, remote, places) => {
     expect(placesOf(remote, { filePaths })).toEqual(places);
+  });
+});
+
+describe("symbolic links", () => {
+  function directories() {
+    const root = tempDir();
+    for (const name of ["allowed/inner", "secret"]) mkdirSync(join(root, name), { recursive: true });
+    symlinkSync("../secret", join(root, "allowed/out"));
+    symlinkSync(join(root, "allowed/inner"), join(root, "allowed/in"));
+    symlinkSync("../nowhere", join(root, "allowed/dangling"));
+    symlinkSync("loop", join(root, "allowed/loop"));
+    symlinkSync("allowed", join(root, "link"));
+    return root;
+  }
+
+  it.each<[string, boolean]>([
+    ["allowed/inner/x", true],
+    ["allowed/new/x", true],
+    ["allowed/in/x", true],
+    ["allowed/out", false],
+    ["allowed/out/x", false],
+    ["allowed/out/*.log", false],
+    ["allowed/inner/../out/x", false],
+    ["allowed/in/../x", true],
+    // The kernel takes `..` from where the link leads to.
+    ["allowed/out/../x", false],
+    ["allowed/dangling", false],
+    ["allowed/loop/x", false],
+    ["link/inner/x", false],
+  ])("are followed: %s", (path, fine) => {
+    const root = directories();
+    expect(allowPaths([join(root, "allowed")])(`${root}/${path}`) === undefined).toBe(fine);
+  });
+
+  it("may be the allowed directory itself", () => {
+    const root = directories();
+    expect(allowPaths([join(root, "link")])(`${root}/link/inner/x`)).toBeUndefined();
+    expect(allowPaths([join(root, "link")])(`${root}/link/out/x`)).toMatch(/by a symbolic link/);
   });
 });
 
@@ -283,6 +364,111 @@ describe("listen addresses", () => {
   ])("are checked in %s", (_, remote, places) => {
     expect(placesOf(remote, { listenAddresses: ["127.0.0.1", "localhost"] })).toEqual(places);
   });
+});
+
+describe("addresses that are not written", () => {
+  const quiet = "\nservice: {telemetry: {metrics: {level: none}}}";
+
+  it.each<[string, string]>([
+    ["receivers: {otlp: {protocols: {grpc: }}}", "localhost:4317"],
+    ["receivers: {otlp: {protocols: {http: {}}}}", "localhost:4318"],
+    ["receivers: {otlp/2: {protocols: {http: {endpoint: null, cors: {}}}}}", "localhost:4318"],
+    ["receivers: {jaeger: {protocols: {thrift_compact: }}}", "localhost:6831"],
+    ["receivers: {zipkin: }", "localhost:9411"],
+    ["receivers: {splunk_hec: {}}", "localhost:8088"],
+    ["receivers: {statsd: {}}", "localhost:8125"],
+    ["processors: {remotetap: }", "localhost:12001"],
+    ["extensions: {health_check: }", "localhost:13133"],
+    ["extensions: {zpages: }", "localhost:55679"],
+    ["extensions: {pprof: {block_profile_fraction: 3}}", "localhost:1777"],
+    ["extensions: {jaegerremotesampling: {http: }}", "localhost:5778"],
+  ])("are checked as if they were: %s", (remote, address) => {
+    const [, port] = address.split(":");
+    expect(violationsOf(remote + quiet, { listenAddresses: [address] })).toEqual([]);
+    const [line = "", ...others] = violationsOf(remote + quiet, { listenAddresses: ["127.0.0.1", "*:1"] });
+    expect(line).toMatch(/by default\): listening on "localhost:\d+" is not allowed$/);
+    expect(line).toContain(port);
+    expect(others).toEqual([]);
+  });
+
+  it("may be anything where there is no default", () => {
+    const remote = `exporters: {prometheus: {}}${quiet}`;
+    expect(placesOf(remote, { listenAddresses: ["localhost"] })).toEqual([
+      "exporters.prometheus.endpoint (by default)",
+    ]);
+  });
+
+  it("are not those of another key that takes the place", () => {
+    const remote = `receivers: {zipkin: {protocols: {http: {endpoint: "h:1"}}}}
+extensions: {health_check: {use_v2: true, http: {endpoint: "h:1"}}}${quiet}`;
+    expect(violationsOf(remote, { listenAddresses: ["h"] })).toEqual([]);
+    const disguised = `extensions: {health_check: {use_v2: false, http: {endpoint: "h:1"}}}${quiet}`;
+    expect(placesOf(disguised, { listenAddresses: ["h"] })).toEqual([
+      "extensions.health_check.endpoint (by default)",
+    ]);
+  });
+
+  it("may come from a local file", () => {
+    const local = "receivers: {otlp: {protocols: {grpc: {endpoint: 10.0.0.1:1}}}}";
+    const more = `receivers: {otlp: {protocols: {grpc: {max_recv_msg_size_mib: 4}}}}${quiet}`;
+    expect(violationsOf(more, { listenAddresses: [] }, local)).toEqual([]);
+    const removed = `receivers: {otlp: {protocols: {grpc: null}}}${quiet}`;
+    expect(placesOf(removed, { listenAddresses: [] }, local)).toEqual([
+      "receivers.otlp.protocols.grpc.endpoint (by default)",
+    ]);
+  });
+
+  it("cannot hide behind a reference", () => {
+    const remote = `receivers: {otlp: {protocols: "${reference("env:X")}"}}${quiet}`;
+    expect(placesOf(remote, { listenAddresses: ["localhost"] })).toEqual(["receivers.otlp.protocols"]);
+  });
+
+  describe("of the Collector's own metrics", () => {
+    const listenAddresses = ["localhost:1"];
+    const place = /^service.telemetry.metrics .*listening on "localhost:8888" is not allowed/;
+
+    it.each<[string, string, string]>([
+      ["nothing is said of them", "receivers: {nop: }", ""],
+      ["the level is another", "service: {telemetry: {metrics: {level: detailed}}}", ""],
+      ["readers are removed", "service: {telemetry: {metrics: {readers: null}}}", ""],
+      [
+        "what turns them off is removed",
+        "service: {telemetry: {metrics: null}}",
+        "service: {telemetry: {metrics: {level: none}}}",
+      ],
+    ])("are on 8888 when %s", (_, remote, local) => {
+      expect(violationsOf(remote, { listenAddresses }, local).join("; ")).toMatch(place);
+      expect(violationsOf(remote, { listenAddresses: ["localhost:8888"] }, local)).toEqual([]);
+    });
+
+    it.each<[string, string, string]>([
+      ["the server turns them off", "service: {telemetry: {metrics: {level: None}}}", ""],
+      ["there are other readers", "service: {telemetry: {metrics: {readers: [{periodic: {}}]}}}", ""],
+      ["a local file turns them off", "receivers: {nop: }", "service: {telemetry: {metrics: {level: none}}}"],
+      ["a local file has them there anyway", "receivers: {nop: }", "exporters: {nop: }"],
+      ["there is no remote configuration", "", ""],
+    ])("are not the server's doing when %s", (_, remote, local) => {
+      expect(violationsOf(remote, { listenAddresses }, local)).toEqual([]);
+    });
+
+    it("are checked under every name of the exporter, and without a host are everywhere", () => {
+      const remote = (exporter: string) =>
+        `service: {telemetry: {metrics: {readers: [{pull: {exporter: ${exporter}}}]}}}`;
+      const where = ["service.telemetry.metrics.readers[0].pull"];
+      expect(
+        placesOf(remote("{prometheus/development: {host: 0.0.0.0, port: 1}}"), { listenAddresses }),
+      ).toEqual(where);
+      expect(placesOf(remote("{prometheus: {port: 1}}"), { listenAddresses })).toEqual(where);
+      expect(placesOf(remote("{prometheus: {host: localhost, port: 1}}"), { listenAddresses })).toEqual([]);
+    });
+  });
+});
+
+it("AC9 does not list a hundred thousand violations", () => {
+  const remote = `receivers: {${Array.from({ length: 1000 }, (_, n) => `nop/${n}: `).join()}}`;
+  const violations = violationsOf(remote, { componentTypes: { receivers: [] } });
+  expect(violations).toHaveLength(51);
+  expect(violations.at(-1)).toBe("and more");
 });
 
 describe("overriding local files", () => {

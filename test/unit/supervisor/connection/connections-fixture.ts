@@ -17,7 +17,7 @@ import { ScriptedOpampServer, type ScriptedServerOptions } from "../../../suppor
 import { tempDir } from "../../../support/temp-dir.ts";
 import { load } from "../settings/support.ts";
 
-export const uid = new Uint8Array(16).fill(7);
+const uid = new Uint8Array(16).fill(7);
 
 /** A server that ends with the test. */
 export async function startServer(options: ScriptedServerOptions = {}): Promise<ScriptedOpampServer> {
@@ -57,20 +57,26 @@ export interface Agent {
 export interface AgentOptions {
   /** Further lines of the server section. */
   server?: string[];
+  env?: Record<string, string>;
   path?: string;
   clock?: ManualClock;
 }
 
-/** The connections of an agent, alone: real files and sockets, simulated time. */
-export async function startAgent(endpoint: URL, options: AgentOptions = {}): Promise<Agent> {
-  const { server = [], path = tempDir(), clock = new ManualClock() } = options;
+/** Of an agent whose server section has these lines too. */
+export function settingsOf(endpoint: URL, server: string[] = [], env: Record<string, string> = {}) {
   const text = [
     "server:",
     ...[`endpoint: ${endpoint.href}`, ...server].map((line) => `  ${line}`),
     "capabilities: {accepts_opamp_connection_settings: true, accepts_remote_config: true}",
     "agent: {executable: /otelcol}",
   ].join("\n");
-  const { settings } = load(text);
+  return load(text, env).settings;
+}
+
+/** The connections of an agent, alone: real files and sockets, simulated time. */
+export async function startAgent(endpoint: URL, options: AgentOptions = {}): Promise<Agent> {
+  const { server = [], env = {}, path = tempDir(), clock = new ManualClock() } = options;
+  const settings = settingsOf(endpoint, server, env);
   const events: string[] = [];
   const log = ({ event }: LogFields) => void events.push(event);
   const logger: Logger = { debug: log, info: log, warn: log, error: log };

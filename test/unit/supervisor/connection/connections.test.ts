@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import type { ScriptedOpampServer } from "../../../support/scripted-opamp-server.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
-import { offer, passing, startAgent, startServer, until } from "./connections-fixture.ts";
+import { offer, passing, settingsOf, startAgent, startServer, until } from "./connections-fixture.ts";
 
 const token = (value: string) => ({ headers: { headers: [{ key: "x-token", value }] } });
 const endpoint = (server: ScriptedOpampServer, transport: "ws" | "http" = "ws") => ({
@@ -28,6 +28,7 @@ describe("the connection to the server", () => {
     await until(() => tokensOf(server).includes("silent"));
     // The first one has said good-bye before, so that the server never sees two of this agent.
     const goodbye = server.received.findIndex(({ message }) => message.agentDisconnect !== undefined);
+    expect(goodbye).toBeGreaterThan(0);
     expect(goodbye).toBeLessThan(tokensOf(server).indexOf("silent"));
     expect(agent.statuses).toEqual(["APPLYING 1"]);
     agent.clock.advance(15_000);
@@ -123,10 +124,50 @@ describe("the connection to the server", () => {
     expect(agent.events).toContain("state_corrupt");
   });
 
+  it("AN4 is found by an earlier candidate when the server takes what was kept no more", async () => {
+    const server = await startServer();
+    server.refuseUpgrade = () =>
+      server.upgradeHeaders.at(-1)?.["x-token"] === "new" ? undefined : { status: 401 };
+    const path = tempDir();
+    const basis = settingsOf(server.url("ws")).server.digest;
+    const state = {
+      id: "m",
+      offer: { hash: "01", key: "01" },
+      overrides: { headers: { "x-token": "new" } },
+      basis,
+    };
+    const entry = { kind: "connection", id: "m", detail: {}, step: "proving", attempt: 1 };
+    writeFileSync(join(path, "connection_candidate.json"), JSON.stringify(state));
+    writeFileSync(join(path, "connection_journal.json"), JSON.stringify(entry));
+    const agent = await startAgent(server.url("ws"), { path });
+    await until(() => agent.statuses.includes("APPLIED 1"));
+    expect(server.upgradeHeaders[0]?.["x-token"]).toBeUndefined();
+    expect(tokensOf(server)).toEqual(tokensOf(server).map(() => "new"));
+  });
+
+  it("AN4 is not left for a candidate in which two supervisors died", async () => {
+    const server = await startServer();
+    const path = tempDir();
+    const basis = settingsOf(server.url("ws")).server.digest;
+    const state = {
+      id: "m",
+      offer: { hash: "01", key: "01" },
+      overrides: { headers: { "x-token": "new" } },
+      basis,
+    };
+    const entry = { kind: "connection", id: "m", detail: {}, step: "proving", attempt: 2 };
+    writeFileSync(join(path, "connection_candidate.json"), JSON.stringify(state));
+    writeFileSync(join(path, "connection_journal.json"), JSON.stringify(entry));
+    const agent = await startAgent(server.url("ws"), { path });
+    await until(() => agent.statuses[0]?.startsWith("FAILED 1") === true);
+    expect(agent.statuses[0]).toContain("ended 2 times");
+    expect(tokensOf(server)).not.toContain("new");
+  });
+
   it("changes over a restart by an edit, and not by a token that a reference stands for", async () => {
     const server = await startServer();
     const path = tempDir();
-    const first = await startAgent(server.url("ws"), { path, server: [renewed] });
+    const first = await startAgent(server.url("ws"), { path, env: { TOKEN: "1" }, server: [renewed] });
     await server.next();
     server.push(offer(1, token("kept")));
     await until(() => first.statuses.includes("APPLIED 1"));
@@ -134,7 +175,7 @@ describe("the connection to the server", () => {
     expect(readFileSync(join(path, "connection_settings.json"), "utf8")).toContain("kept");
     const from = server.received.length;
     const headers = [renewed, "fallback_after: 2h"];
-    const second = await startAgent(server.url("ws"), { path, server: headers });
+    const second = await startAgent(server.url("ws"), { path, env: { TOKEN: "2" }, server: headers });
     await server.until(() => server.received.length > from);
     expect(tokensOf(server).slice(from)).toContain("kept");
     await second.stop();

@@ -3,15 +3,24 @@ import { describe, expect, it } from "vitest";
 import { silentLogger } from "../../../../src/foundation/logger.ts";
 import { presentTls } from "../../../../src/opamp/agent/settings.ts";
 import { OpAMPConnectionSettingsSchema } from "../../../../src/opamp/messages.ts";
-import type { Overrides } from "../../../../src/supervisor/connection/connection-record.ts";
+import type {
+  CertificateRequestRecord,
+  Overrides,
+} from "../../../../src/supervisor/connection/connection-record.ts";
 import { withOffer } from "../../../../src/supervisor/connection/offered-settings.ts";
 import { sessionSettings } from "../../../../src/supervisor/connection/session-settings.ts";
 import type { OpampOffer } from "../../../support/connection-offers.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
+import { type Credentials, TestAuthority } from "../../../support/test-authority.ts";
 import { load } from "../settings/support.ts";
 
 /** What an offer makes of supervisor.yaml with these lines in its server section, and of earlier offers. */
-function take(offer: OpampOffer, server: string[] = [], overrides: Overrides = {}) {
+function take(
+  offer: OpampOffer,
+  server: string[] = [],
+  overrides: Overrides = {},
+  request?: CertificateRequestRecord,
+) {
   const lines = [
     server.some((line) => line.startsWith("endpoint")) ? "" : "endpoint: wss://h:1/p",
     "headers: {a: b}",
@@ -19,7 +28,7 @@ function take(offer: OpampOffer, server: string[] = [], overrides: Overrides = {
   ];
   const text = `server:\n${lines.map((line) => `  ${line}\n`).join("")}agent: {executable: /otelcol}\n`;
   const make = sessionSettings(load(text).settings, { clock: new ManualClock(), logger: silentLogger });
-  const context = { overrides, current: make(overrides), request: undefined };
+  const context = { overrides, current: make(overrides), request };
   const taken = withOffer(context, create(OpAMPConnectionSettingsSchema, offer));
   const settings = make(taken);
   return { taken, settings, tls: presentTls(settings) };
@@ -95,6 +104,20 @@ describe("an offer over what is in use", () => {
   it("may lead from plain text anywhere", () => {
     const { settings } = take({ destinationEndpoint: "http://k:2/" }, ["endpoint: ws://h:1/"]);
     expect(settings.endpoint.href).toBe("http://k:2/");
+  });
+
+  it("AN19 takes a certificate for the key that waits for one, and for that in use when it is signed twice", async () => {
+    const authority = await TestAuthority.create();
+    const [first, second] = await Promise.all([authority.issue(), authority.issue()]);
+    const inUse: Overrides = { certificate: { ...first, own: true } };
+    const request = { key: second.key, csr: "", keyType: "ec-p256", instanceUid: "" };
+    const offerOf = ({ cert }: Credentials) => ({ certificate: { cert: new TextEncoder().encode(cert) } });
+    for (const issued of [first, second]) {
+      expect(take(offerOf(issued), [], inUse, request).taken.certificate).toEqual({ ...issued, own: true });
+    }
+    expect(take(offerOf(first), [], inUse).taken.certificate).toEqual({ ...first, own: true });
+    const given: Overrides = { certificate: { ...first, own: false } };
+    expect(() => take(offerOf(first), [], given)).toThrow("without a private key");
   });
 
   it("AN13 takes a proxy with its credentials", () => {

@@ -266,6 +266,12 @@ healthcheck:
     expect(restrictions).toMatchObject({ configProviders: [], filePaths: [], listenAddresses: undefined });
   });
 
+  it("wants restricted paths from the root, since others would allow nothing", () => {
+    expect(() => load(fileWith("agent", "restrictions: {file_paths: [/a, logs]}"))).toThrow(
+      /agent\.restrictions\.file_paths\[1\]: expected an absolute path, got "logs"/,
+    );
+  });
+
   it("warns of keys that have no effect", () => {
     const text = fileWith("healthcheck", "auth: {authenticator: x}", "cors:", "include_metadata: false");
     expect(load(text).warnings).toEqual([

@@ -1,4 +1,5 @@
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
+import { assemble } from "./assemble.ts";
 import type { PackagesMessage } from "./change/packages-message.ts";
 import { restore } from "./change/restoration.ts";
 import { passThrough } from "./collector/agent-log-passthrough.ts";
@@ -14,7 +15,7 @@ import { describeService } from "./operations/service-status.ts";
 import type { ServiceSource } from "./operations/systemd.ts";
 import { openPackages } from "./packages/open-packages.ts";
 import { watchDropFolder } from "./packages/watch-drop-folder.ts";
-import { assemble, type Parts, type SupervisorDeps } from "./parts.ts";
+import type { Parts, SupervisorDeps } from "./parts.ts";
 import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
 import { openSupervisorFiles, type SupervisorFiles } from "./storage/supervisor-files.ts";
 import { traced } from "./telemetry/tracer.ts";

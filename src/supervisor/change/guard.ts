@@ -8,6 +8,7 @@ import type { Launch } from "../collector/launch.ts";
 import { describeExit } from "../collector/process.ts";
 import type { RestartPolicy } from "../collector/restart-policy.ts";
 import { faultHash, type Reference } from "./configuration-book.ts";
+import { Downtime } from "./downtime.ts";
 import { findBrokenComponent, wasKilledFromOutside } from "./proof.ts";
 import type { Road } from "./road.ts";
 import { SlowStarter } from "./slow-starter.ts";
@@ -48,14 +49,14 @@ export class Guard {
   #retry: Timer | undefined;
   #takingBack: Timer | undefined;
   #stop: () => void = () => undefined;
-  /** Since when the Collector is down, and why. */
-  #down: { since: number; reason: string } | undefined;
+  readonly #downtime: Downtime;
   readonly #startBackoff = new Backoff({ initialMs: 2_000, maxMs: 30_000, factor: 2, jitter: 0.5 });
   readonly #slowStarter: SlowStarter;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
     this.#slowStarter = new SlowStarter(deps);
+    this.#downtime = new Downtime(deps.workshop);
   }
 
   start(): void {
@@ -177,7 +178,7 @@ export class Guard {
   #onExit({ exit, launch, excerpt, hung }: CollectorEvent & { t: "exited" }): void {
     const probation = this.#probation;
     const what = hung === undefined ? describeExit(exit) : `killed by us, because ${hung}`;
-    this.#down ??= { since: this.#deps.workshop.clock.monotonic(), reason: what };
+    this.#downtime.began(what);
     if (launch.mark === this.#slowStarter.mark) return;
     if (probation?.mark !== launch.mark) {
       this.#restart(launch, what, excerpt);
@@ -189,15 +190,6 @@ export class Guard {
       return;
     }
     this.#failCurrent(excerpt.then((text) => `the Collector ended on probation (${what})${becauseOf(text)}`));
-  }
-
-  #noteRestarted(): void {
-    const { clock, logger } = this.#deps.workshop;
-    if (this.#down === undefined) return;
-    const { since, reason } = this.#down;
-    this.#down = undefined;
-    const duration_ms = Math.round(clock.monotonic() - since);
-    logger.info({ event: "collector_restarted", reason, duration_ms }, "the Collector is healthy again");
   }
 
   /** Steady state: at once the first time, then with back-off, until it is a crash loop. */
@@ -229,7 +221,7 @@ export class Guard {
 
   #onHealthy(mark: string): void {
     this.#startBackoff.reset();
-    this.#noteRestarted();
+    this.#downtime.ended();
     this.#deps.policy.recordHealthy();
     this.#takeBackFailureLater(mark);
   }

@@ -24,7 +24,7 @@ interface RestorationDeps {
   /** The Collector that an earlier process left running, and what was written down about it. */
   found: { process: CollectorProcess; record: RunningRecord | undefined } | undefined;
   /** Lets the server offer a configuration again of which this host has lost its part. */
-  askServerAgain(remoteHash: string | null): Promise<unknown>;
+  askServerAgain: (remoteHash: string | null) => Promise<unknown>;
   /** Kept by an earlier supervisor, perhaps the reference: used when nothing better is known. */
   savedRemote: AgentRemoteConfig | undefined;
 }

@@ -13,9 +13,10 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
   const debs: { older: string; newer: string } = { older: "", newer: "" };
 
   beforeAll(async () => {
+    await DebianMachine.prepare();
     debs.older = await makePackage("deb", "1", folder.path);
     debs.newer = await makePackage("deb", "2", folder.path);
-  }, 240_000);
+  }, 400_000);
   afterAll(() => folder[Symbol.dispose]());
 
   const install = (host: InstalledHost, deb: string) => {
@@ -34,6 +35,15 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
     await host.startCollecting();
     return host;
   }
+
+  /** Lets the supervisor's event loop be stopped: systemd wakes what SIGSTOP has put to sleep. */
+  async function canHang(host: InstalledHost, ...lines: string[]): Promise<void> {
+    const forEver = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)";
+    host.write("/usr/local/lib/hang.cjs", `process.on("SIGWINCH", () => ${forEver});\n`);
+    await host.dropIn("Environment=NODE_OPTIONS=--require=/usr/local/lib/hang.cjs", ...lines);
+  }
+  const hang = async (host: InstalledHost) =>
+    host.machine.sh(`kill -WINCH ${await host.property("MainPID")}`);
 
   it("installs: says what to do next, starts nothing, and does it once it is configured", async () => {
     const host = await InstalledHost.boot();
@@ -70,7 +80,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
     const host = await InstalledHost.boot();
     await install(host, debs.older);
     await host.configure();
-    await host.dropIn("WatchdogSec=3");
+    await canHang(host, "WatchdogSec=3");
     await host.startCollecting();
     await host.becomes(
       "StatusText",
@@ -81,8 +91,8 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
       const main = await host.property("MainPID");
       await eventually("a beat", async () => (await host.property("WatchdogTimestampMonotonic")) !== first);
       // One that hangs is replaced, and its Collector taken over.
-      await host.machine.sh(`kill -STOP ${main}`);
       const from = host.server.mark;
+      await hang(host);
       await host.healthy(from);
       expect(await host.property("MainPID")).not.toBe(main);
       expect(await host.property("NRestarts")).toBe("1");
@@ -152,16 +162,21 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
   });
 
   it("ends the Collector of a supervisor that hangs when it is to stop, but not when it is to restart", async () => {
-    const host = await collecting(debs.older);
-    await host.dropIn("TimeoutStopSec=2", "WatchdogSec=0");
+    const host = await InstalledHost.boot();
+    await install(host, debs.older);
+    await host.configure();
+    await canHang(host, "TimeoutStopSec=2", "WatchdogSec=0");
+    await host.startCollecting();
     const from = host.server.mark;
     await host.expectDataFlowsThrough(async () => {
-      await host.machine.sh(`kill -STOP ${await host.property("MainPID")}`);
+      await hang(host);
       await host.machine.sh("systemctl restart opamp-supervisor");
       await host.healthy(from);
     });
-    await host.machine.sh(`kill -STOP ${await host.property("MainPID")}`);
+    await hang(host);
+    await host.collectorPid();
     await host.machine.sh("systemctl stop opamp-supervisor");
+    expect(await host.property("Result")).toBe("timeout");
     expect(await host.collectors()).toEqual([]);
   });
 });

@@ -12,9 +12,10 @@ describe.skipIf(cannot)("the rpm", { timeout: 120_000 }, () => {
   const rpms: { older: string; newer: string } = { older: "", newer: "" };
 
   beforeAll(async () => {
+    await DebianMachine.prepare();
     rpms.older = await makePackage("rpm", "1", folder.path);
     rpms.newer = await makePackage("rpm", "2", folder.path);
-  }, 240_000);
+  }, 400_000);
   afterAll(() => folder[Symbol.dispose]());
 
   const rpm = (host: InstalledHost, option: string, file: string) => {

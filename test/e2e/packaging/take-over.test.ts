@@ -13,8 +13,9 @@ describe.skipIf(cannot)("opamp-supervisor-take-over", { timeout: 120_000 }, () =
   let deb = "";
 
   beforeAll(async () => {
+    await DebianMachine.prepare();
     deb = await makePackage("deb", "1", folder.path);
-  }, 240_000);
+  }, 400_000);
   afterAll(() => folder[Symbol.dispose]());
 
   /** A host where the reference runs: its package's paths, and in its program's place one that only runs. */
@@ -68,11 +69,11 @@ describe.skipIf(cannot)("opamp-supervisor-take-over", { timeout: 120_000 }, () =
   it("changes nothing where the settings cannot be used", async () => {
     const [host] = await withReference((host) => ({
       ...referenceSettings(host),
-      agent: { executable: "/nowhere" },
+      server: { endpoint: "ftp://nowhere" },
     }));
     const { code, stderr } = await host.machine.run("opamp-supervisor-take-over");
     expect(code).toBe(1);
-    expect(stderr).toContain("agent::executable");
+    expect(stderr).toContain("server::endpoint");
     expect(await host.machine.sh("systemctl is-active opampsupervisor")).toBe("active");
     expect((await host.machine.run(`ls ${settingsPath} ${settingsPath}.new`)).stdout).toBe("");
   });

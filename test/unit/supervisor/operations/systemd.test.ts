@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type LogFields, silentLogger } from "../../../../src/foundation/logger.ts";
 import { type ServiceSource, Systemd } from "../../../../src/supervisor/operations/systemd.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
+import { receiveDatagrams } from "../../../support/notify-socket.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
 const watchdog = { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(process.pid) };
@@ -154,20 +153,3 @@ describe("Systemd", () => {
     await eventually("the last line", () => lines.includes("STOPPING=1"));
   });
 });
-
-/** In Perl, which every Debian has: Node knows no datagrams on such sockets. */
-async function receiveDatagrams(path: string): Promise<{ lines: string[] }> {
-  const program =
-    'use Socket; $| = 1; socket(S, AF_UNIX, SOCK_DGRAM, 0) && bind(S, sockaddr_un($ARGV[0])) or die $!; print "bound\\n"; while (defined recv(S, $_, 4096, 0)) { print "$_\\n" }';
-  const child: ChildProcess = spawn("perl", ["-e", program, path], { stdio: ["ignore", "pipe", "inherit"] });
-  onTestFinished(async () => {
-    const exited = once(child, "exit");
-    child.kill();
-    await exited;
-  });
-  const lines: string[] = [];
-  if (child.stdout === null) throw new Error("no output");
-  createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
-  await eventually("the socket", () => lines.includes("bound"));
-  return { lines };
-}

@@ -1,0 +1,320 @@
+import { randomBytes } from "node:crypto";
+import { describeError } from "../foundation/errors.ts";
+import { ReportedState } from "../opamp/agent/reported-state.ts";
+import { formatInstanceUid } from "../opamp/instance-uid.ts";
+import { ConfigurationBook } from "./change/configuration-book.ts";
+import { ConfigurationIntake } from "./change/configuration-intake.ts";
+import { Connections } from "./change/connections.ts";
+import { Guard } from "./change/guard.ts";
+import { Journal } from "./change/journal.ts";
+import { collectorEnvironment, makeWorkshop } from "./change/make-workshop.ts";
+import { PackageIntake } from "./change/package-intake.ts";
+import { restartCollector } from "./change/restart-command.ts";
+import { Road } from "./change/road.ts";
+import type { ConfigurationInputs } from "./change/snapshots.ts";
+import { WayBack } from "./change/way-back.ts";
+import { AgentLog } from "./collector/agent-log.ts";
+import { fileIdentityOf, identifyBinary } from "./collector/binary.ts";
+import { Collector } from "./collector/collector.ts";
+import { LinkedCollector } from "./collector/linked-collector.ts";
+import { RestartPolicy } from "./collector/restart-policy.ts";
+import { startProcess } from "./collector/start-process.ts";
+import { ConfigurationError } from "./configuration/configuration-error.ts";
+import { readableLocalFiles } from "./configuration/readable-local-files.ts";
+import { redact } from "./configuration/redact.ts";
+import { readYaml } from "./configuration/yaml-reader.ts";
+import { writeYaml } from "./configuration/yaml-writer.ts";
+import { Programs } from "./packages/programs.ts";
+import { toPackageStatuses } from "./packages/statuses.ts";
+import type { Parts, SupervisorDeps, Surroundings } from "./parts.ts";
+import { describeAgent } from "./report/agent-description.ts";
+import { agentCapabilities } from "./report/capabilities.ts";
+import { Reporter } from "./report/reporter.ts";
+import { Verdicts } from "./report/verdicts.ts";
+import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
+import type { SupervisorFiles } from "./storage/supervisor-files.ts";
+import { Observation } from "./telemetry/observation.ts";
+
+const newMark = () => randomBytes(8).toString("hex");
+
+/** Wires the parts of a supervisor together. Nothing of it runs yet. */
+export function assemble(
+  settings: SupervisorSettings,
+  files: SupervisorFiles,
+  { runAs, endsWithUs, packages }: Surroundings,
+  deps: SupervisorDeps,
+): Parts {
+  const { clock, logger, telemetry } = deps;
+  const { agent, capabilities } = settings;
+  const { tracer } = telemetry;
+
+  const saved: Parts["saved"] = async (what, saving) => {
+    try {
+      await saving;
+      return true;
+    } catch (error) {
+      const fields = { event: "state_not_saved", what, error: describeError(error) };
+      logger.error(fields, `cannot write down ${what}`);
+      return false;
+    }
+  };
+  const describe: Parts["describe"] = (binary) =>
+    describeAgent({
+      instanceId: formatInstanceUid(files.instanceUid),
+      serviceName: binary?.identified ? binary.command : "otelcol",
+      serviceVersion: binary?.identified ? binary.version : "",
+      overrides: agent.description,
+    });
+
+  const configPath = files.path("effective.yaml");
+  const log = new AgentLog({ path: files.path("agent.log"), logger, clock, ...agent.log });
+  const ensureInstalled = (mark: string) => files.ensureInstalled(mark);
+  const collector = new Collector({
+    clock,
+    logger,
+    log,
+    record: (running) => files.running.save(running ?? null),
+    spawn: (launch) =>
+      startProcess(launch, { clock, logger, log, runAs, endsWithUs, configPath, ensureInstalled }),
+  });
+  const { token, port: lastPort } = files.link.value;
+  const linked = new LinkedCollector({
+    clock,
+    logger,
+    tracer,
+    collector,
+    token,
+    fixedPort: agent.opampServerPort,
+    lastPort,
+    portChanged: (port) =>
+      saved("the port of the local link", files.link.save({ ...files.link.value, port })),
+    reported({ description, availableComponents, customCapabilities }) {
+      if (description) reporter.described(description);
+      if (availableComponents) reporter.components(availableComponents);
+      if (customCapabilities) reporter.customCapabilities(customCapabilities);
+    },
+    customMessage: (message) => upstream.sendCustomMessage(message),
+  });
+  const programs = new Programs({
+    local: agent.executable,
+    acceptsPackages: capabilities.acceptsPackages,
+    loadSet: async (id) => packages?.load(id),
+    identityOf: fileIdentityOf,
+    identify: (executable, signal) =>
+      identifyBinary({
+        executable,
+        signal,
+        env: collectorEnvironment(settings),
+        timeoutMs: agent.bootstrapTimeoutMs,
+        cachePath: files.path("binary.json"),
+        runAs,
+        clock,
+      }),
+  });
+  const book = new ConfigurationBook(
+    files.book.value,
+    (content) => saved("configuration_book.json", files.book.save(content)),
+    settings.packages.keep,
+  );
+  const program = () => programs.find(book.current?.packages ?? null);
+
+  const state = new ReportedState({
+    instanceUid: files.instanceUid,
+    capabilities: agentCapabilities(settings),
+  });
+  const verdicts = new Verdicts({
+    state,
+    book,
+    save: (status) => saved("the status of the remote configuration", files.saveRemoteConfigStatus(status)),
+    changed: () => reporter.refresh(),
+  });
+  const reporter = new Reporter({
+    state,
+    collector,
+    book,
+    clock,
+    overrides: agent.description,
+    redactedText: async (id) => {
+      try {
+        const snapshot = await files.snapshots.load(id);
+        return snapshot && writeYaml(redact(readYaml(snapshot.text)));
+      } catch (error) {
+        const fields = { event: "effective_config_unknown", error: describeError(error) };
+        logger.warn(fields, "what is to run cannot be shown before the Collector does");
+        return undefined;
+      }
+    },
+    mask: (text) => workshop.mask(text),
+  });
+
+  const saveKept = async (inputs: ConfigurationInputs) => {
+    intake.accept(inputs);
+    // Going back to the reference must never run one that failed.
+    if (capabilities.acceptsRemoteConfig) {
+      const hash = Buffer.from(inputs.remote?.configHash ?? []).toString("hex");
+      const isRefused = book.quarantineOf(hash) !== undefined;
+      await saved("the remote configuration", files.saveRemote(isRefused ? undefined : inputs.remote));
+    }
+    if (inputs.ownTelemetry !== undefined) {
+      await saved("the own telemetry settings", files.saveOwnTelemetry(inputs.ownTelemetry));
+    }
+  };
+  const workshop = makeWorkshop({
+    ...deps,
+    settings,
+    programs,
+    runAs,
+    collector,
+    book,
+    snapshots: files.snapshots,
+    configPath,
+    packagesPath: packages?.path,
+    extension: () => ({
+      instanceUid: formatInstanceUid(files.instanceUid),
+      port: linked.port,
+      token,
+      reportsAvailableComponents: capabilities.reportsAvailableComponents,
+      ...(agent.onSupervisorExit === "stop" && {
+        parent: { pid: process.pid, pollIntervalMs: agent.orphanDetectionIntervalMs },
+      }),
+    }),
+    attributes: (binary) => {
+      const { identifying, nonIdentifying } = describe(binary);
+      return { ...identifying, ...nonIdentifying };
+    },
+    install: async (what) => {
+      await files.install(what.id);
+      await packages?.use(what.packages);
+    },
+    saveKept,
+    reportRemote: (config, verdict) => {
+      observation.decided(config.configHash, verdict);
+      return verdicts.report(config.configHash, verdict);
+    },
+    installingPackages: (set) => packageIntake?.installing(set),
+    keepPackages: async (sets) => packages?.keepOnly(new Set([...sets, ...(packageIntake?.sets ?? [])])),
+    provesLater: (mark, keep) => guard.provesLater(mark, keep),
+    labelChanged: () => reporter.refresh(),
+    runningChanged: (because) => {
+      guard.runningChanged(because);
+      reporter.refresh();
+      void packageIntake?.runningChanged(because);
+      void noteProgram();
+    },
+  });
+  /** With packages the program can become another while the supervisor runs. */
+  const noteProgram = async () => {
+    const found = await program();
+    if (!("missing" in found)) reporter.programChanged(describe(found.binary));
+  };
+
+  const journal = new Journal({ save: (entry) => files.saveJournal(entry) });
+  const road = new Road({
+    journal,
+    logger,
+    isOwnFault: (error) => error instanceof ConfigurationError,
+  });
+  const wayBack = new WayBack(workshop, newMark);
+  const { lastInputs } = files;
+  const intake = new ConfigurationIntake(
+    {
+      ...lastInputs,
+      // What is not accepted any more does not go on counting because it once was.
+      ...(!capabilities.acceptsPackages && { packages: null }),
+      ...(!capabilities.acceptsRemoteConfig && { remote: undefined }),
+    },
+    {
+      workshop,
+      road,
+      wayBack,
+      newMark,
+      readLocalFiles: () => readableLocalFiles(agent.configFiles, logger),
+      ownTelemetrySettled: (hash, failure) => connections.telemetrySettled(hash, failure),
+      packagesSettled: (set, failure) => packageIntake?.settled(set, failure),
+      saveWaiting: (offer) => saved("the configuration that waits", files.saveWaitingRemote(offer)),
+    },
+  );
+  const packageIntake =
+    capabilities.acceptsPackages && packages !== undefined
+      ? new PackageIntake({
+          workshop,
+          configuration: intake,
+          record: files.packages.value,
+          saveRecord: (record) => saved("packages.json", files.packages.save(record)),
+          saveMessage: (message) =>
+            saved("the offer of packages", files.savePackages(message.packages, message.remote)),
+          acquire: (offer, signal, onProgress) => packages.acquire(offer, signal, onProgress),
+          held: (set) => packages.held(set),
+          report: (view) => {
+            if (capabilities.reportsPackageStatuses) state.set("packageStatuses", toPackageStatuses(view));
+          },
+        })
+      : undefined;
+  const policy = new RestartPolicy({ clock, ...agent.crashLoop });
+  policy.restore(files.crashes.value);
+  const guard = new Guard({
+    workshop,
+    road,
+    wayBack,
+    policy,
+    savePolicy: () => files.crashes.save(policy.snapshot()),
+    probationMs: agent.probationMs,
+    reportedApplied: () => verdicts.reportedApplied(),
+    isReportedFailed: (hash) => verdicts.isReportedFailed(hash),
+    correctVerdict: (hash, verdict) => verdicts.correct(hash, verdict),
+  });
+
+  const connections = new Connections(
+    settings,
+    {
+      remoteConfig: (config) => {
+        observation.offered(config.configHash);
+        if (packageIntake?.remoteOffered(config) !== true) void intake.offerRemote(config);
+      },
+      packages: (offered, remote) =>
+        void packageIntake?.offer({ packages: offered, remote, fromThisHost: false }),
+      ownTelemetry: (offers) => intake.offerOwnTelemetry(offers),
+      restart: () => road.urgent(() => observation.command(() => restartCollector(workshop))),
+      customMessage: (message) => linked.sendCustomMessage(message),
+      instanceUid: (uid) => void adoptInstanceUid(uid),
+    },
+    { ...deps, files: files.connection, state, tracer, newMark, saved },
+  );
+  const { upstream } = connections;
+  const adoptInstanceUid = async (uid: Uint8Array) => {
+    await saved("the instance UID", files.saveInstanceUid(uid));
+    const found = await program();
+    reporter.identified(describe("missing" in found ? undefined : found.binary));
+    intake.changeLocal("new instance UID");
+  };
+  const observation = new Observation(telemetry, {
+    collector,
+    state,
+    book,
+    connection: () => upstream.status,
+  });
+
+  return {
+    log,
+    collector,
+    linked,
+    programs,
+    book,
+    state,
+    reporter,
+    verdicts,
+    workshop,
+    journal,
+    road,
+    wayBack,
+    intake,
+    packageIntake,
+    guard,
+    upstream,
+    connections,
+    observation,
+    describe,
+    program,
+    saved,
+  };
+}

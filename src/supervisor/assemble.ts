@@ -86,6 +86,7 @@ export function assemble(
     token,
     fixedPort: agent.opampServerPort,
     lastPort,
+    mayMove: files.everRan,
     portChanged: (port) =>
       saved("the port of the local link", files.link.save({ ...files.link.value, port })),
     reported({ description, availableComponents, customCapabilities }) {
@@ -278,7 +279,7 @@ export function assemble(
       customMessage: (message) => linked.sendCustomMessage(message),
       instanceUid: (uid) => void adoptInstanceUid(uid),
     },
-    { ...deps, files: files.connection, state, tracer, newMark, saved },
+    { ...deps, files: files.connection, state, tracer, newMark, saved, mayWait: files.everRan },
   );
   const { upstream } = connections;
   const adoptInstanceUid = async (uid: Uint8Array) => {

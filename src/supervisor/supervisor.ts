@@ -153,7 +153,7 @@ export class Supervisor {
   /** Begins to report once it is known what the Collector is. */
   #examine(): Promise<void> {
     const { logger, telemetry } = this.#deps;
-    const { book, reporter, describe } = this.#parts;
+    const { reporter, describe } = this.#parts;
     return traced(telemetry.tracer, "GetBootstrapInfo", async (span) => {
       const program = await this.#parts.program();
       if ("missing" in program) {
@@ -162,8 +162,7 @@ export class Supervisor {
         reporter.start(describe(undefined));
         return;
       }
-      const everRan = book.current !== null || this.#files.savedRemote !== undefined;
-      examineCollector(program.binary, { everRan, logger });
+      examineCollector(program.binary, { everRan: this.#files.everRan, logger });
       if (!program.binary.identified) span.end(program.binary.reason);
       reporter.start(describe(program.binary));
     });

@@ -28,6 +28,8 @@ interface ConnectionsDeps {
   logger: Logger;
   tracer: Tracer;
   newMark: NewMark;
+  /** Whether files of `server.tls` that cannot be read now are waited for, for the sake of a Collector that runs. */
+  mayWait?: boolean;
   /** Writes something down; what counts in this process counts even when the disk cannot be written. */
   saved: (what: string, saving: Promise<void>) => Promise<boolean>;
   random?: () => number;

@@ -16,6 +16,8 @@ interface LinkedCollectorDeps {
   /** `agent.opamp_server_port`; 0 where any will do, and then `lastPort` is tried first. */
   fixedPort: number;
   lastPort: number;
+  /** A fixed port that is taken is no reason to leave a host dark that has a configuration to run. */
+  mayMove: boolean;
   /** Told of another port than the last: the extension finds it in its configuration. */
   portChanged: (port: number) => Promise<unknown>;
   /** What the extension said of the Collector, before the Collector's own state is moved by it. */
@@ -43,10 +45,14 @@ export class LinkedCollector {
 
   /** @throws when the port cannot be had. */
   async listen(): Promise<void> {
-    const { fixedPort, lastPort, portChanged } = this.#deps;
-    const isFixed = fixedPort !== 0;
+    const { fixedPort, lastPort, mayMove, portChanged, logger } = this.#deps;
+    const isFixed = fixedPort !== 0 && !mayMove;
     const opened = await openLocalLink((port) => this.#makeLink(port), { port: this.#port, isFixed });
     this.#link = opened.link;
+    if (fixedPort !== 0 && opened.port !== fixedPort) {
+      const fields = { event: "local_port_taken", port: fixedPort, used: opened.port };
+      logger.error(fields, "agent.opamp_server_port is taken by another program; another port is used");
+    }
     this.#port = opened.port;
     if (opened.port !== lastPort) await portChanged(opened.port);
   }

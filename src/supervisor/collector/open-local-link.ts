@@ -3,7 +3,7 @@ import type { LocalLink } from "./local-link.ts";
 
 /**
  * Opens the local link on the port of the last time, so that a running Collector finds its way back; on
- * another one if that is taken and nobody has fixed it.
+ * another one if that is taken and nobody has fixed it, or if it is fixed but a Collector would stay down for it.
  * @throws Error that names the port.
  */
 export async function openLocalLink(

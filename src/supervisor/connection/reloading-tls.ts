@@ -10,22 +10,38 @@ import { clientTls } from "./client-tls.ts";
 /**
  * `server.tls`, asked for every dial. The files are read again at the first dial after
  * `server.tls.reload_interval`; what cannot be used, as in the middle of a renewal, leaves what was read before.
+ * With `mayWait`, files that cannot be read now are asked for again at every dial: a host whose Collector has a
+ * configuration to run does not stay dark for the sake of its server's certificate.
  * @throws when a file cannot be read now; the message names the key.
  */
 export function reloadingTls(
   settings: TlsSettings,
-  { clock, logger }: { clock: Clock; logger: Logger },
+  { clock, logger, mayWait = false }: { clock: Clock; logger: Logger; mayWait?: boolean },
 ): () => ClientTls {
-  let current = clientTls(settings);
+  let isWhole = true;
+  let current: ClientTls;
+  try {
+    current = clientTls(settings);
+  } catch (error) {
+    if (!mayWait) throw error;
+    isWhole = false;
+    const fields = { event: "tls_unusable", error: describeError(error) };
+    logger.error(fields, "the files of server.tls cannot be read; they are tried again at every connect");
+    // No authority at all is trusted instead: without its files the server is only not reached.
+    const rest = { ...settings, caFile: undefined, certFile: undefined, keyFile: undefined };
+    current = { ...clientTls(rest), ca: [] };
+  }
   let readAt = clock.monotonic();
   const { reloadIntervalMs } = settings;
   // As in the Collector, 0 is no interval.
-  if (!reloadIntervalMs) return () => current;
+  if (!reloadIntervalMs && isWhole) return () => current;
   return () => {
-    if (clock.monotonic() - readAt < reloadIntervalMs) return current;
+    const isDue = reloadIntervalMs ? clock.monotonic() - readAt >= reloadIntervalMs : false;
+    if (isWhole && !isDue) return current;
     readAt = clock.monotonic();
     try {
       const fresh = clientTls(settings);
+      isWhole = true;
       if (!isSame(fresh, current)) {
         checkUsable(fresh);
         current = fresh;

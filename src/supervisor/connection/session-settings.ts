@@ -17,7 +17,7 @@ export type MakeSessionSettings = (overrides: Overrides) => AgentSessionSettings
  */
 export function sessionSettings(
   settings: SupervisorSettings,
-  deps: { clock: Clock; logger: Logger },
+  deps: { clock: Clock; logger: Logger; mayWait?: boolean },
 ): MakeSessionSettings {
   const { server } = settings;
   let ofFile: (() => ClientTls) | undefined;

@@ -57,6 +57,7 @@ const crashesSchema = z.object({ exits: z.array(z.number()), attempt: z.number()
 /** Every file of one supervisor, loaded. Damaged ones were set aside and count as missing. */
 export class SupervisorFiles {
   readonly #directory: StateDirectory;
+  readonly #hadCurrent: boolean;
   readonly #lock: InstanceLock;
   readonly snapshots: Snapshots;
   readonly book: JsonRecord<BookContent>;
@@ -82,6 +83,7 @@ export class SupervisorFiles {
     this.#lock = parts.lock;
     this.snapshots = parts.snapshots;
     this.book = parts.book;
+    this.#hadCurrent = parts.book.value.current !== null;
     this.running = parts.running;
     this.crashes = parts.crashes;
     this.link = parts.link;
@@ -93,6 +95,11 @@ export class SupervisorFiles {
     this.lastInputs = parts.lastInputs;
     this.#journal = parts.journal;
     this.#persistent = parts.persistent;
+  }
+
+  /** Whether this host had ever a configuration to run when these files were opened. */
+  get everRan(): boolean {
+    return this.#hadCurrent || this.savedRemote !== undefined;
   }
 
   get instanceUid(): Uint8Array {

@@ -147,7 +147,9 @@ export class Reporter {
       previous?.healthy === next.healthy &&
       previous.status === next.status &&
       previous.lastError === next.lastError;
-    if (same && facts.reported === undefined) return;
+    // What the Collector says of itself carries a time of its own.
+    const isItsOwn = facts.state.t === "running" || facts.state.t === "starting";
+    if (same && (facts.reported === undefined || !isItsOwn)) return;
     state.set("health", this.#masked(next));
   }
 

@@ -61,6 +61,23 @@ describe("Reporter", () => {
     });
   });
 
+  it("says once that the Collector is being stopped, whatever else happens meanwhile", async () => {
+    const { rig, state, reporter } = reporting();
+    await rig.running("a");
+    const process = rig.processes.at(-1)!;
+    process.obeys = false;
+    const stopped = rig.collector.stop();
+    await settled();
+    const told = state.version("health");
+    rig.clock.advance(1_000);
+    reporter.refresh();
+    reporter.refresh();
+    expect(state.get("health")?.status).toBe("stopping");
+    expect(state.version("health")).toBe(told);
+    process.exit({ code: 0, requested: true });
+    await stopped;
+  });
+
   it("does not take the health of the last launch for that of the next", async () => {
     const { rig, state } = reporting();
     await rig.running("a");

@@ -208,12 +208,11 @@ describe("server.fallback_after", () => {
     await until(() => agent.events.includes("server_disconnected"));
     await seconds(3_500);
     expect(server.connections).toBe(before);
-    await seconds(200);
-    await until(() => agent.events.includes("connection_fallback"));
+    // How much of the time had passed before the loss was noticed is the machine's affair.
+    await passing(agent.clock, () => agent.events.includes("connection_fallback"));
     await server.until(() => server.connections === before + 1);
     expect(agent.statuses.at(-1)).toContain("FAILED 1: the settings of supervisor.yaml are used");
-    await seconds(600);
-    await until(() => agent.events.includes("connection_retry_failed"));
+    await passing(agent.clock, () => agent.events.includes("connection_retry_failed"));
     other.refuseUpgrade = undefined;
     await passing(agent.clock, () => agent.events.includes("connection_restored"));
     expect(agent.statuses.at(-1)).toBe("APPLIED 1");

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { toHex } from "../foundation/hex.ts";
 
 /** Formats 16 bytes as a canonical lower-case UUID. Other lengths give plain hexadecimal. */
 export function formatInstanceUid(uid: Uint8Array): string {
-  const hex = Buffer.from(uid).toString("hex");
+  const hex = toHex(uid);
   if (uid.length !== 16) return hex;
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describeError } from "../foundation/errors.ts";
+import { toHex } from "../foundation/hex.ts";
 import { ReportedState } from "../opamp/agent/reported-state.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
 import { ConfigurationBook } from "./change/configuration-book.ts";
@@ -152,7 +153,7 @@ export function assemble(
     intake.accept(inputs);
     // Going back to the reference must never run one that failed.
     if (capabilities.acceptsRemoteConfig) {
-      const hash = Buffer.from(inputs.remote?.configHash ?? []).toString("hex");
+      const hash = toHex(inputs.remote?.configHash ?? new Uint8Array());
       const isRefused = book.quarantineOf(hash) !== undefined;
       await saved("the remote configuration", files.saveRemote(isRefused ? undefined : inputs.remote));
     }

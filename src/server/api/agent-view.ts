@@ -1,3 +1,4 @@
+import { toHex } from "../../foundation/hex.ts";
 import type {
   AvailableComponents,
   ComponentDetails,
@@ -75,7 +76,7 @@ function remoteConfigStatus(reported: RemoteConfigStatus | undefined) {
   if (reported === undefined) return null;
   return {
     status: remoteConfigStatusName(reported.status),
-    hash: hex(reported.lastRemoteConfigHash),
+    hash: toHex(reported.lastRemoteConfigHash),
     error: reported.errorMessage === "" ? undefined : reported.errorMessage,
   };
 }
@@ -89,7 +90,7 @@ function effectiveConfig(reported: EffectiveConfig | undefined): Record<string, 
 /** The offer that the Agent follows, as it names it. */
 function packagesHash(reported: PackageStatuses | undefined): string | null {
   const hash = reported?.serverProvidedAllPackagesHash;
-  return hash === undefined || hash.length === 0 ? null : hex(hash);
+  return hash === undefined || hash.length === 0 ? null : toHex(hash);
 }
 
 function packageSummaries(reported: PackageStatuses | undefined) {
@@ -130,10 +131,6 @@ function components(reported: AvailableComponents | undefined): ComponentsView {
   const names = (details: Record<string, ComponentDetails>): ComponentsView =>
     Object.fromEntries(Object.entries(details).map(([name, each]) => [name, names(each.subComponentMap)]));
   return names(reported?.components ?? {});
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }
 
 function isoTime(milliseconds: number): string {

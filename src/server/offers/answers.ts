@@ -1,3 +1,4 @@
+import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { PackageStatusEnum, type PackageStatuses, RemoteConfigStatuses } from "../../opamp/messages.ts";
 import type { ReportedParts } from "../../opamp/server/agent-state.ts";
@@ -34,7 +35,7 @@ export class Answers {
     if (status.lastRemoteConfigHash.length === 0) {
       return fleet.noteOffer(agent, "configuration", { refused: undefined });
     }
-    const hash = Buffer.from(status.lastRemoteConfigHash).toString("hex");
+    const hash = toHex(status.lastRemoteConfigHash);
     const fields = {
       event: "config_status",
       agent_id: agent.id,

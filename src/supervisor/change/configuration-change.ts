@@ -1,4 +1,5 @@
 import { describeError } from "../../foundation/errors.ts";
+import { toHex } from "../../foundation/hex.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import { becauseOf } from "../collector/agent-log-excerpt.ts";
 import { describeExit } from "../collector/process.ts";
@@ -290,7 +291,7 @@ export class ConfigurationChange implements Change {
 
   #reference(): Reference {
     const { remote, packages } = this.#inputs;
-    const remoteHash = remote === undefined ? null : hex(remote.configHash);
+    const remoteHash = remote === undefined ? null : toHex(remote.configHash);
     const { id } = this.record;
     const contentHash = this.#contentHash;
     return { id, contentHash, remoteHash, role: this.#role(), cause: this.#cause(), packages };
@@ -311,7 +312,7 @@ export class ConfigurationChange implements Change {
 
   /** Of the offer that this change carries, if it carries one. */
   #remoteHash(): string | undefined {
-    return this.#trigger.t === "remote" ? hex(this.#trigger.offer.configHash) : undefined;
+    return this.#trigger.t === "remote" ? toHex(this.#trigger.offer.configHash) : undefined;
   }
 
   /** With no configuration from anywhere the Collector runs, but collects nothing. */
@@ -344,5 +345,3 @@ export class ConfigurationChange implements Change {
     }
   }
 }
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

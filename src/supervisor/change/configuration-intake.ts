@@ -1,5 +1,6 @@
 import { Backoff } from "../../foundation/backoff.ts";
 import type { Timer } from "../../foundation/clock.ts";
+import { toHex } from "../../foundation/hex.ts";
 import type { AgentRemoteConfig, ConnectionSettingsOffers } from "../../opamp/messages.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import { ConfigurationChange, type Trigger } from "./configuration-change.ts";
@@ -71,7 +72,7 @@ export class ConfigurationIntake {
   async offerRemote(offer: AgentRemoteConfig): Promise<void> {
     const { workshop, road } = this.#deps;
     const { book } = workshop;
-    const hash = hex(offer.configHash);
+    const hash = toHex(offer.configHash);
     const log = { event: "config_received", config_hash: hash, config_size_bytes: sizeOf(offer) };
     workshop.logger.info(log, "the server offers a configuration");
     if (this.#pending === hash) return;
@@ -106,7 +107,7 @@ export class ConfigurationIntake {
 
   /** Whether this is the configuration that runs. */
   runs({ configHash }: AgentRemoteConfig): boolean {
-    return this.#deps.workshop.book.current?.remoteHash === hex(configHash);
+    return this.#deps.workshop.book.current?.remoteHash === toHex(configHash);
   }
 
   /** Something on this host changed: a local file, the instance UID, what the binary can do. */
@@ -149,7 +150,7 @@ export class ConfigurationIntake {
       this.#retry?.timer.cancel();
       this.#retry = undefined;
       void this.#deps.saveWaiting?.(undefined);
-      this.#pending = hex(remote.configHash);
+      this.#pending = toHex(remote.configHash);
       this.#waitsWithPackages = remote;
     }
     this.#deps.road.offer("packages", async () => {
@@ -188,7 +189,7 @@ export class ConfigurationIntake {
 
   /** Goes on trying what an earlier process could not do. */
   async resumeWaiting(offer: AgentRemoteConfig): Promise<void> {
-    const isRefused = this.#deps.workshop.book.quarantineOf(hex(offer.configHash)) !== undefined;
+    const isRefused = this.#deps.workshop.book.quarantineOf(toHex(offer.configHash)) !== undefined;
     if (this.#pending !== undefined || isRefused || this.runs(offer)) return;
     await this.offerRemote(offer);
   }
@@ -222,7 +223,7 @@ export class ConfigurationIntake {
     }
     const staged = { id: record.id, contentHash: typeof contentHash === "string" ? contentHash : "" };
     if (trigger === "remote" && inputs.remote !== undefined) {
-      this.#pending = hex(inputs.remote.configHash);
+      this.#pending = toHex(inputs.remote.configHash);
       const withPackages = record.detail.withPackages === true;
       return this.#change({ t: "remote", offer: inputs.remote, withPackages }, inputs, { staged });
     }
@@ -275,7 +276,7 @@ export class ConfigurationIntake {
   /** What failed by its own fault is not tried again, only told again. */
   async #repeatRefusal(offer: AgentRemoteConfig): Promise<boolean> {
     const { workshop } = this.#deps;
-    const refused = workshop.book.quarantineOf(hex(offer.configHash));
+    const refused = workshop.book.quarantineOf(toHex(offer.configHash));
     if (refused === undefined) return false;
     await workshop.reportRemote(offer, { t: "failed", reason: refused.reason });
     return true;
@@ -286,7 +287,7 @@ export class ConfigurationIntake {
     const { workshop } = this.#deps;
     const { book, collector } = workshop;
     const { current } = book;
-    if (current === null || current.remoteHash !== hex(offer.configHash) || current.role === "fallback")
+    if (current === null || current.remoteHash !== toHex(offer.configHash) || current.role === "fallback")
       return false;
     const runs = current.id === null ? collector.process === undefined : collector.state.t === "running";
     if (!runs || !(await this.#isWhole(current.id))) return false;
@@ -302,7 +303,7 @@ export class ConfigurationIntake {
   }
 
   #notPending(offer: AgentRemoteConfig): void {
-    if (this.#pending === hex(offer.configHash)) this.#pending = undefined;
+    if (this.#pending === toHex(offer.configHash)) this.#pending = undefined;
   }
 
   async #readLocalFiles(): Promise<Readonly<Record<string, string>>> {
@@ -319,7 +320,7 @@ export class ConfigurationIntake {
       );
     }
     // What it ran with is part of one that is only down at this moment.
-    const isCurrent = this.#deps.workshop.book.current?.remoteHash === hex(offer.configHash);
+    const isCurrent = this.#deps.workshop.book.current?.remoteHash === toHex(offer.configHash);
     const inputs = isCurrent ? this.#accepted : await this.#known();
     return this.#change({ t: "remote", offer, withPackages: false }, { ...inputs, remote: offer });
   }
@@ -348,8 +349,6 @@ export class ConfigurationIntake {
     });
   }
 }
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 function sizeOf(offer: AgentRemoteConfig): number {
   return Object.values(offer.config?.configMap ?? {}).reduce((sum, { body }) => sum + body.length, 0);

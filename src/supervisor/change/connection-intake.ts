@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
+import { toHex } from "../../foundation/hex.ts";
 import {
   type ConnectionSettingsOffers,
   type OpAMPConnectionSettings,
@@ -88,7 +89,7 @@ export class ConnectionIntake {
 
 /** Offers without a hash are told apart by what they hold. */
 function identify(hash: Uint8Array, opamp: OpAMPConnectionSettings): OfferId {
-  const hex = Buffer.from(hash).toString("hex");
+  const hex = toHex(hash);
   if (hex !== "") return { hash: hex, key: hex };
   const digest = createHash("sha256").update(toBinary(OpAMPConnectionSettingsSchema, opamp)).digest("hex");
   return { hash: "", key: `content-${digest}` };

@@ -1,5 +1,6 @@
 import type { Clock } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
+import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import type { AgentSessionSettings } from "../../opamp/agent/settings.ts";
@@ -79,7 +80,7 @@ export class Connections {
         ...handlers,
         connectionSettings: (offers) => this.#intake.offer(offers),
         ownTelemetry: (offers) => {
-          this.#book.telemetryOffered(hex(offers.hash));
+          this.#book.telemetryOffered(toHex(offers.hash));
           handlers.ownTelemetry(offers);
         },
         presenceChanged: () => this.#presenceChanged(),
@@ -145,7 +146,7 @@ export class Connections {
 
   /** Own telemetry of this offer is in use, or is not because of `failure`. */
   telemetrySettled(hash: Uint8Array, failure: Failure | undefined): void {
-    void this.#book.telemetrySettled(hex(hash), failure);
+    void this.#book.telemetrySettled(toHex(hash), failure);
   }
 
   async stop(): Promise<void> {
@@ -205,5 +206,3 @@ export class Connections {
     if (this.upstream.presence.connected) this.#renewal.review();
   }
 }
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

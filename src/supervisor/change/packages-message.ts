@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
+import { toHex } from "../../foundation/hex.ts";
 import {
   type AgentRemoteConfig,
   type PackagesAvailable,
@@ -39,7 +40,7 @@ export function toLast(message: PackagesMessage): LastOffer {
   // A server that gives no aggregate hash is told apart by what it offers.
   const key = offer.allHash || createHash("sha256").update(bytes).digest("hex");
   const labels = Object.entries(packages.packages).map(
-    ([name, { version, hash }]) => [name, { version, hash: Buffer.from(hash).toString("hex") }] as const,
+    ([name, { version, hash }]) => [name, { version, hash: toHex(hash) }] as const,
   );
   return { key, offer, labels: new Map(labels), remote, message };
 }

@@ -1,4 +1,5 @@
 import { describeError } from "../../foundation/errors.ts";
+import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import type { RunningRecord } from "../collector/collector.ts";
@@ -98,7 +99,7 @@ async function offerWhatAnotherKept({ workshop, intake, savedRemote }: Restorati
     if (intake.accepted.remote !== undefined) await workshop.saveKept(intake.accepted);
     return;
   }
-  const hash = Buffer.from(savedRemote.configHash).toString("hex");
+  const hash = toHex(savedRemote.configHash);
   if (hash === current.remoteHash) return;
   // The same, with one there that failed.
   if (workshop.book.quarantineOf(hash) !== undefined) await workshop.saveKept(intake.accepted);

@@ -1,3 +1,4 @@
+import { toHex } from "../../foundation/hex.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
@@ -50,7 +51,7 @@ export class StopChange implements Change {
 
   async keep(): Promise<void> {
     const { book } = this.#workshop;
-    const remoteHash = Buffer.from(this.#offer.configHash).toString("hex");
+    const remoteHash = toHex(this.#offer.configHash);
     const { packages } = this.#inputs;
     await book.keep({ id: null, contentHash: "", remoteHash, role: "desired", cause: "remote", packages });
     await this.#workshop.saveKept(this.#inputs);

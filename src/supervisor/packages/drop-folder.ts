@@ -6,6 +6,7 @@ import { create } from "@bufbuild/protobuf";
 import { parse } from "yaml";
 import * as z from "zod/mini";
 import { describeError, isMissing } from "../../foundation/errors.ts";
+import { toHex } from "../../foundation/hex.ts";
 import { type PackagesAvailable, PackagesAvailableSchema, PackageType } from "../../opamp/messages.ts";
 
 /** The file that says what is offered; it is to be copied last. */
@@ -61,7 +62,7 @@ async function toOffer(
       const path = join(directory, file);
       await stat(path);
       const signed = signature === undefined ? new Uint8Array() : await readFile(join(directory, signature));
-      const hash = digest([type, version, sha256.toLowerCase(), Buffer.from(signed).toString("hex")]);
+      const hash = digest([type, version, sha256.toLowerCase(), toHex(signed)]);
       const available = {
         type: type === "addon" ? PackageType.PackageType_Addon : PackageType.PackageType_TopLevel,
         version,
@@ -75,7 +76,7 @@ async function toOffer(
       return [name, available] as const;
     }),
   );
-  const hashes = entries.map(([name, { hash }]) => `${name} ${Buffer.from(hash).toString("hex")}`);
+  const hashes = entries.map(([name, { hash }]) => `${name} ${toHex(hash)}`);
   const allPackagesHash = digest(hashes.toSorted());
   return create(PackagesAvailableSchema, { packages: Object.fromEntries(entries), allPackagesHash });
 }

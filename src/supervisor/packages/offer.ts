@@ -1,3 +1,4 @@
+import { toHex } from "../../foundation/hex.ts";
 import { type PackageAvailable, type PackagesAvailable, PackageType } from "../../opamp/messages.ts";
 
 /** What the server offers, as far as it can be used. */
@@ -55,7 +56,7 @@ export function parsePackagesAvailable(
     if ("problem" in parsed) problems.push({ name, reason: parsed.problem });
     else packages.push(parsed.package);
   }
-  return { allHash: hex(message.allPackagesHash), packages, problems };
+  return { allHash: toHex(message.allPackagesHash), packages, problems };
 }
 
 type Parsed = { readonly package: OfferedPackage } | { readonly problem: string };
@@ -82,8 +83,8 @@ function parsePackage(
     const before = headers.get(key);
     headers.set(key, before === undefined ? value : `${before}, ${value}`);
   }
-  const offered = { url, sha256: hex(contentHash), signature, headers: Object.fromEntries(headers) };
-  return { package: { name, type, version, hash: hex(hash), file: offered } };
+  const offered = { url, sha256: toHex(contentHash), signature, headers: Object.fromEntries(headers) };
+  return { package: { name, type, version, hash: toHex(hash), file: offered } };
 }
 
 /** An open enum: the server may know types that this program does not. */
@@ -116,8 +117,4 @@ function hashProblem(hash: Uint8Array): string | undefined {
 /** What node:http refuses to send; it would complain at every try only. */
 function isHeader(name: string, value: string): boolean {
   return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/[^\t\x20-\x7e\x80-\xff]/.test(value);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }

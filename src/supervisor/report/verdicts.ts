@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { toHex } from "../../foundation/hex.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import {
   type AgentRemoteConfig,
@@ -40,7 +41,7 @@ export class Verdicts {
   async resume(last: RemoteConfigStatus, waiting: AgentRemoteConfig | undefined): Promise<void> {
     const { state, book } = this.#deps;
     const { status, lastRemoteConfigHash } = last;
-    const hash = hex(lastRemoteConfigHash);
+    const hash = toHex(lastRemoteConfigHash);
     const refused = book.quarantineOf(hash);
     const { current } = book;
     state.set("remoteConfigStatus", last);
@@ -53,7 +54,7 @@ export class Verdicts {
       await this.report(lastRemoteConfigHash, { t: "failed", reason });
     } else if (status === failed && refused === undefined && current?.remoteHash !== hash) {
       // Nothing here tries it again; a server that sees no verdict on it offers it again.
-      if (hash !== hex(waiting?.configHash ?? noHash)) await this.forget(hash);
+      if (hash !== toHex(waiting?.configHash ?? noHash)) await this.forget(hash);
     }
   }
 
@@ -91,7 +92,7 @@ export class Verdicts {
   /** The hash that the server sees as applied, if the last verdict says so. */
   reportedApplied(): string | undefined {
     const { status, lastRemoteConfigHash } = this.#deps.state.get("remoteConfigStatus") ?? {};
-    return status === applied && lastRemoteConfigHash !== undefined ? hex(lastRemoteConfigHash) : undefined;
+    return status === applied && lastRemoteConfigHash !== undefined ? toHex(lastRemoteConfigHash) : undefined;
   }
 
   /** Whether the server sees that this hash failed. */
@@ -101,9 +102,8 @@ export class Verdicts {
 
   #isReported(hash: string): boolean {
     const { lastRemoteConfigHash } = this.#deps.state.get("remoteConfigStatus") ?? {};
-    return lastRemoteConfigHash !== undefined && hex(lastRemoteConfigHash) === hash;
+    return lastRemoteConfigHash !== undefined && toHex(lastRemoteConfigHash) === hash;
   }
 }
 
 const noHash = new Uint8Array();
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -1,3 +1,4 @@
+import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { Reference } from "../change/configuration-book.ts";
 import type { ConfigurationInputs, Snapshots } from "../change/snapshots.ts";
@@ -20,7 +21,7 @@ export async function healSnapshot(
   const { id, remoteHash } = current;
   if ((await snapshots.load(id)) !== undefined) return;
   const { effective, kept, logger } = sources;
-  const keptHash = kept.remote === undefined ? null : Buffer.from(kept.remote.configHash).toString("hex");
+  const keptHash = kept.remote === undefined ? null : toHex(kept.remote.configHash);
   const inputs = (await snapshots.loadInputs(id)) ?? (keptHash === remoteHash ? kept : undefined);
   // The mark in its extension's headers tells whose text it is.
   if (inputs === undefined || effective?.includes(id) !== true) return;

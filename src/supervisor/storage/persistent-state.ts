@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { parse, stringify } from "yaml";
 import * as z from "zod/mini";
+import { toHex } from "../../foundation/hex.ts";
 import { formatInstanceUid, isUsableInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
 import { type RemoteConfigStatus, RemoteConfigStatusSchema } from "../../opamp/messages.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -60,7 +61,7 @@ export async function savePersistentState(directory: StateDirectory, state: Pers
     instance_id: formatInstanceUid(state.instanceUid),
     last_remote_config_status: {
       status,
-      last_remote_config_hash: Buffer.from(lastRemoteConfigHash).toString("hex"),
+      last_remote_config_hash: toHex(lastRemoteConfigHash),
       error_message: errorMessage,
     },
   });

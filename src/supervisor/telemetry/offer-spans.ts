@@ -1,3 +1,4 @@
+import { toHex } from "../../foundation/hex.ts";
 import type { Span, Tracer } from "./tracer.ts";
 
 /** What became of a remote configuration. */
@@ -14,7 +15,7 @@ export class OfferSpans {
 
   /** The server offers it, perhaps once more. */
   offered(configHash: Uint8Array): void {
-    const hash = hex(configHash);
+    const hash = toHex(configHash);
     if (this.#open?.hash === hash) return;
     // Latest wins: of an older one that is still under way nobody waits for the verdict.
     this.#open?.span.set({ outcome: "superseded" });
@@ -25,11 +26,9 @@ export class OfferSpans {
 
   decided(configHash: Uint8Array, verdict: OfferVerdict): void {
     const open = this.#open;
-    if (verdict.t === "applying" || open?.hash !== hex(configHash)) return;
+    if (verdict.t === "applying" || open?.hash !== toHex(configHash)) return;
     this.#open = undefined;
     open.span.set({ outcome: verdict.t });
     open.span.end(verdict.t === "failed" ? verdict.reason : undefined);
   }
 }
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

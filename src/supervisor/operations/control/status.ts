@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Clock } from "../../../foundation/clock.ts";
+import { toHex } from "../../../foundation/hex.ts";
 import type { ReportedState } from "../../../opamp/agent/reported-state.ts";
 import { formatInstanceUid } from "../../../opamp/instance-uid.ts";
 import { RemoteConfigStatuses } from "../../../opamp/messages.ts";
@@ -106,7 +107,7 @@ async function describeConfiguration({
 
 function describeRemoteConfig({ state }: StatusSources): StatusView["remote_config"] {
   const { status = 0, lastRemoteConfigHash, errorMessage = "" } = state.get("remoteConfigStatus") ?? {};
-  const hash = Buffer.from(lastRemoteConfigHash ?? []).toString("hex");
+  const hash = toHex(lastRemoteConfigHash ?? new Uint8Array());
   return {
     status: (RemoteConfigStatuses[status] ?? "UNSET").replace("RemoteConfigStatuses_", ""),
     hash: hash || null,

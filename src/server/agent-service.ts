@@ -1,4 +1,5 @@
 import { AgentCapability, AgentToServerFlag, hasBits } from "../opamp/bits.ts";
+import { decodeFigures, figuresCapability } from "../opamp/figures.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
 import type { AgentToServer } from "../opamp/messages.ts";
 import { answerFlags, type MergedReport } from "../opamp/server/agent-state.ts";
@@ -43,7 +44,7 @@ export class AgentService {
     }
     const packagesBefore = fleet.get(id)?.state.packageStatuses;
     const { agent, merged } = fleet.heard(connection, message);
-    const noted = answers.note(agent, merged.changed, packagesBefore);
+    const noted = this.#noteFigures(answers.note(agent, merged.changed, packagesBefore), message);
     return this.#answerTo(noted, merged, connection, message);
   }
 
@@ -64,6 +65,13 @@ export class AgentService {
         return sent ? { t: "sent" } : { t: "refused", reason: "the agent's connection is closing" };
       }
     }
+  }
+
+  /** Figures that cannot be read leave the last ones as they are. */
+  #noteFigures(agent: Agent, { customMessage }: AgentToServer): Agent {
+    if (customMessage?.capability !== figuresCapability) return agent;
+    const figures = decodeFigures(customMessage);
+    return figures === undefined ? agent : this.#options.fleet.note(agent, { figures });
   }
 
   #sayGoodbye(connection: Connection, id: string): void {

@@ -2,6 +2,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
 import { ServerCapability } from "../opamp/bits.ts";
+import { figuresCapability } from "../opamp/figures.ts";
 import { OpampEndpoint } from "../opamp/server/endpoint.ts";
 import { AgentService } from "./agent-service.ts";
 import { apiListener } from "./api/node-adapter.ts";
@@ -77,6 +78,7 @@ export async function startServer(
     {
       path: opamp.path,
       capabilities: packages === undefined ? baseCapabilities : baseCapabilities | packageCapabilities,
+      customCapabilities: [figuresCapability],
       maxMessageBytes: opamp.maxMessageBytes,
       maxConnections: opamp.maxConnections,
       closeTimeoutMs,

@@ -1,4 +1,5 @@
 import type { Timer } from "../../foundation/clock.ts";
+import type { Figures } from "../../opamp/figures.ts";
 import type { AgentState } from "../../opamp/server/agent-state.ts";
 import type { AgentConnection } from "../../opamp/server/contract.ts";
 import type { Labels } from "./labels.ts";
@@ -43,6 +44,8 @@ export interface Agent {
   readonly lastSeen: number;
   /** Hash of the last remote configuration it said it had applied, in hexadecimal. */
   readonly appliedHash: string | undefined;
+  /** What it said last of what runs and how it fares; only a supervisor of ours says it. */
+  readonly figures: Figures | undefined;
   readonly offers: Readonly<Record<OfferKind, OfferNotes>>;
   /** A restart command that waits for the next poll. */
   readonly restartWaiting: boolean;

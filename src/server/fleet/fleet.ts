@@ -60,6 +60,7 @@ export class Fleet {
       firstSeen: known?.firstSeen ?? now,
       lastSeen: now,
       appliedHash: known?.appliedHash,
+      figures: known?.figures,
       offers: known?.offers ?? { configuration: nothingOffered, packages: nothingOffered },
       restartWaiting: known?.restartWaiting ?? false,
     };
@@ -69,7 +70,10 @@ export class Fleet {
   }
 
   /** Replaces what the control plane itself notes of an Agent. */
-  note(agent: Agent, notes: Partial<Pick<Agent, "appliedHash" | "offers" | "restartWaiting">>): Agent {
+  note(
+    agent: Agent,
+    notes: Partial<Pick<Agent, "appliedHash" | "figures" | "offers" | "restartWaiting">>,
+  ): Agent {
     const noted = { ...(this.#agents.get(agent.id) ?? agent), ...notes };
     this.#agents.set(agent.id, noted);
     return noted;

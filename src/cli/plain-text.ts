@@ -1,3 +1,5 @@
+import { firstLine } from "../foundation/first-line.ts";
+
 /** Control characters, which in text of others could be commands to the terminal. */
 const control = /\p{Cc}|\p{Bidi_Control}/gu;
 
@@ -10,8 +12,8 @@ export function plain(text: string): string {
 }
 
 /** The first line of it. */
-export function firstLine(text: string): string {
-  return plain(text.split("\n", 1)[0] ?? "");
+export function plainLine(text: string): string {
+  return plain(firstLine(text));
 }
 
 /** `3d 4h`, `2h 5m`, `45s`: two units, which is as exact as one cares for. */

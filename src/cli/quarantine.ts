@@ -18,7 +18,7 @@ import {
   parseOperatorOptions,
   stateDirectoryOf,
 } from "./operator-command.ts";
-import { firstLine, plain, shortHash } from "./plain-text.ts";
+import { plain, plainLine, shortHash } from "./plain-text.ts";
 
 const listTimeoutMs = 5_000;
 /** A change under way is waited for, and its proof and the way back may take minutes. */
@@ -99,7 +99,7 @@ function formatList({ quarantined }: QuarantineList): string {
     return [
       isUnique ? shown : plain(hash),
       `${at.slice(0, 19).replace("T", " ")}Z`,
-      firstLine(reason),
+      plainLine(reason),
     ] as const;
   });
   const width = Math.max(...rows.map(([hash]) => hash.length), "HASH".length);

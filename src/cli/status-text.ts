@@ -1,5 +1,5 @@
 import type { StatusView } from "../supervisor/operations/control/status-view.ts";
-import { firstLine, formatDuration, formatTime, plain, shortHash } from "./plain-text.ts";
+import { formatDuration, formatTime, plain, plainLine, shortHash } from "./plain-text.ts";
 
 /** What a terminal shows in colour. */
 export type Paint = (colour: "green" | "yellow" | "red", text: string) => string;
@@ -47,7 +47,7 @@ export function describeQuarantined(count: number): string {
 
 function formatVerdict({ verdict, reasons, collector, configuration }: StatusView, paint: Paint): string[] {
   if (verdict === "degraded") {
-    const [worst = "", ...more] = reasons.map(firstLine);
+    const [worst = "", ...more] = reasons.map(plainLine);
     return [`${paint("yellow", "DEGRADED")}  ${worst}`, ...more.map((reason) => `          ${reason}`)];
   }
   const stopped = configuration.role === "stopped" && collector.pid === null;
@@ -70,7 +70,7 @@ function describeConfiguration({ configuration }: StatusView, { now }: Terminal)
 function describeOffer({ remote_config }: StatusView): string {
   const { status, hash, error } = remote_config;
   if (hash === null) return "none, or none that was tried";
-  return `${plain(status)} ${shortHash(hash)}${error === null ? "" : `: ${firstLine(error)}`}`;
+  return `${plain(status)} ${shortHash(hash)}${error === null ? "" : `: ${plainLine(error)}`}`;
 }
 
 function describeChange({ change }: StatusView): string {
@@ -93,7 +93,7 @@ function describeCollector({ collector }: StatusView, { now }: Terminal): string
 function describeHealth({ collector }: StatusView): string {
   const { healthy, status, last_error } = collector;
   const text = `${healthy ? "healthy" : "unhealthy"}${status === "" ? "" : `, ${plain(status)}`}`;
-  return last_error === null ? text : `${text}: ${firstLine(last_error)}`;
+  return last_error === null ? text : `${text}: ${plainLine(last_error)}`;
 }
 
 function describeProgram({ program }: StatusView): string {
@@ -106,5 +106,5 @@ function describeProgram({ program }: StatusView): string {
 function describeServer({ server }: StatusView, { now }: Terminal): string {
   const { endpoint, connected, since, last_error } = server;
   const state = `${connected ? "connected" : "not connected"} since ${formatTime(since, now)}`;
-  return `${plain(endpoint)}, ${state}${last_error === null ? "" : `: ${firstLine(last_error)}`}`;
+  return `${plain(endpoint)}, ${state}${last_error === null ? "" : `: ${plainLine(last_error)}`}`;
 }

@@ -1,4 +1,5 @@
 import { isMap, parseAllDocuments } from "yaml";
+import { firstLine } from "../../foundation/first-line.ts";
 import { type Configuration, createConfiguration } from "./configuration.ts";
 
 /** A pushed body that cannot be a Collector configuration; the message says why and what to do. */
@@ -65,7 +66,7 @@ function problemOf(text: string): string | undefined {
   if (error !== undefined) {
     const [start] = error.linePos ?? [];
     const where = start === undefined ? "" : `, line ${start.line}, column ${start.col}`;
-    return `the body is not valid YAML${where}: ${firstLine(error.message)}`;
+    return `the body is not valid YAML${where}: ${parserMessage(error.message)}`;
   }
   if (second !== undefined) return "the body has more than one YAML document: send one";
   if (isMap(document.contents)) return undefined;
@@ -87,7 +88,6 @@ function lineOf(text: string, offset = 0): number {
 }
 
 /** The parser's message quotes the source below its first line, and names the place again in it. */
-function firstLine(message: string): string {
-  const [line = message] = message.split("\n");
-  return line.replace(/ at line \d+, column \d+:?$/, "");
+function parserMessage(message: string): string {
+  return firstLine(message).replace(/ at line \d+, column \d+:?$/, "");
 }

@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
 import { roles } from "../collector/role.ts";
 
+const causes = ["remote", "local", "packages", "remote+packages"] as const;
+
 const referenceSchema = z.object({
   /** Snapshot id; null stands for "stopped", the explicit empty configuration. */
   id: z.nullable(z.string()),
@@ -10,7 +12,7 @@ const referenceSchema = z.object({
   remoteHash: z.nullable(z.string()),
   role: z.enum(roles),
   /** What brought it here: offers of the server have a status, what changed on this host has none. */
-  cause: z.enum(["remote", "local", "packages", "remote+packages"]),
+  cause: z.enum(causes),
   /** The package set that it runs with; null where nothing of the server's packages is in use. */
   packages: z._default(z.nullable(z.string()), null),
   /** Of one on the way back: the next change came before its probation was over. */
@@ -20,6 +22,11 @@ const referenceSchema = z.object({
 /** One configuration that is known: what runs, or what to go back to. */
 export type Reference = z.infer<typeof referenceSchema>;
 
+/** Whether it is what somebody wanted and was seen to run, not a stand-in for want of it. */
+export function hasWorked({ role }: Pick<Reference, "role">): boolean {
+  return role === "desired" || role === "last-known-good";
+}
+
 const quarantinedSchema = z.object({
   /** See {@link faultHash}. */
   hash: z.string(),
@@ -27,7 +34,7 @@ const quarantinedSchema = z.object({
   /** Milliseconds since the Unix epoch. */
   at: z.number(),
   /** What had brought it. */
-  cause: z.optional(z.enum(["remote", "local", "packages", "remote+packages"])),
+  cause: z.optional(z.enum(causes)),
   /**
    * It had worked, for longer than a probation: no offer makes it run, but while nothing better does the host
    * itself comes back to it from time to time.
@@ -164,7 +171,7 @@ export class ConfigurationBook {
       return;
     }
     // What ran unproven or only for want of something better is no place to go back to.
-    const trusted = current !== null && (current.role === "desired" || current.role === "last-known-good");
+    const trusted = current !== null && hasWorked(current);
     const before = trusted ? [leave(current, onProbation), ...(onProbation ? wayBack : [])] : [...wayBack];
     await this.#write({
       ...this.#content,
@@ -233,8 +240,7 @@ export class ConfigurationBook {
   /** Runs something only to run anything; what once worked stays on the way back, to be tried again. */
   async makeDoWith(reference: Reference): Promise<void> {
     const { current, wayBack, onProbation } = this.#content;
-    const worked = current?.role === "desired" || current?.role === "last-known-good";
-    const keepsCurrent = worked && current !== null && !this.currentIsQuarantined;
+    const keepsCurrent = current !== null && hasWorked(current) && !this.currentIsQuarantined;
     await this.#write({
       ...this.#content,
       current: reference,

@@ -1,4 +1,3 @@
-import { describeError } from "../../foundation/errors.ts";
 import { toHex } from "../../foundation/hex.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import { becauseOf } from "../collector/agent-log-excerpt.ts";
@@ -7,6 +6,7 @@ import type { Change, ChangeRecord, Failure } from "./change.ts";
 import { faultHash, type Reference } from "./configuration-book.ts";
 import { findBrokenComponent, type Proof, type ProofWatch, watchForProof } from "./proof.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
+import { stateSaved } from "./state-saved.ts";
 import { tidySnapshots } from "./tidy-snapshots.ts";
 import type { WayBack } from "./way-back.ts";
 import type { Runnable, Verdict, Workshop } from "./workshop.ts";
@@ -19,6 +19,11 @@ export type Trigger =
   | { t: "remote"; offer: AgentRemoteConfig; withPackages: boolean }
   | { t: "packages" }
   | { t: "local"; what: string };
+
+/** Whether packages of the server come with it. */
+export function bringsPackages(trigger: Trigger): boolean {
+  return trigger.t === "packages" || (trigger.t === "remote" && trigger.withPackages);
+}
 
 interface ConfigurationChangeDeps {
   workshop: Workshop;
@@ -64,13 +69,13 @@ export class ConfigurationChange implements Change {
     this.#contentHash = stagedContentHash;
     this.#resumed = stagedContentHash !== "";
     this.record = {
-      kind: this.#bringsPackages ? "packages" : "configuration",
+      kind: bringsPackages(this.#trigger) ? "packages" : "configuration",
       id,
       detail: {
         trigger: trigger.t,
         ...(trigger.t === "local" && { what: trigger.what }),
         ...(trigger.t === "remote" && trigger.withPackages && { withPackages: true }),
-        ...(this.#bringsPackages && { packages: inputs.packages }),
+        ...(bringsPackages(this.#trigger) && { packages: inputs.packages }),
       },
     };
   }
@@ -81,7 +86,7 @@ export class ConfigurationChange implements Change {
     const unwritable = await this.#workshop.snapshots
       .begin(id, this.#inputs)
       .catch((error: unknown) => error);
-    if (this.#bringsPackages) this.#workshop.installingPackages(this.#inputs.packages);
+    if (bringsPackages(this.#trigger)) this.#workshop.installingPackages(this.#inputs.packages);
     await this.#report({ t: "applying" });
     if (unwritable !== undefined) throw unwritable;
     const merged = await this.#workshop.merge(this.#inputs, id);
@@ -116,7 +121,7 @@ export class ConfigurationChange implements Change {
     const { link } = collector;
     const broken = link?.health && findBrokenComponent(link.health);
     if (same && collector.state.t === "running" && broken === undefined) return "unchanged";
-    if (this.#bringsPackages) {
+    if (bringsPackages(this.#trigger)) {
       const failure = await this.#workshop.checkProgram(packages);
       if (failure !== undefined) return failure;
     }
@@ -133,7 +138,7 @@ export class ConfigurationChange implements Change {
 
   /** A new program that refuses the configuration of the old one is the point of its refusal. */
   async #refuser(): Promise<string> {
-    if (!this.#bringsPackages) return "the Collector";
+    if (!bringsPackages(this.#trigger)) return "the Collector";
     const version = await this.#workshop.programVersion(this.#inputs.packages);
     return version === undefined ? "the Collector" : `Collector version ${version}`;
   }
@@ -302,10 +307,6 @@ export class ConfigurationChange implements Change {
     return trigger.t === "remote" && trigger.withPackages ? "remote+packages" : trigger.t;
   }
 
-  get #bringsPackages(): boolean {
-    return this.#trigger.t === "packages" || (this.#trigger.t === "remote" && this.#trigger.withPackages);
-  }
-
   get #runnable(): Runnable {
     return { id: this.record.id, packages: this.#inputs.packages, role: this.#role() };
   }
@@ -336,12 +337,7 @@ export class ConfigurationChange implements Change {
   }
 
   /** What was proven is kept, whatever the disk says. */
-  async #saved(write: () => Promise<void>): Promise<void> {
-    try {
-      await write();
-    } catch (error) {
-      const fields = { event: "state_not_saved", error: describeError(error) };
-      this.#workshop.logger.error(fields, "the state directory cannot be written");
-    }
+  #saved(write: () => Promise<void>): Promise<boolean> {
+    return stateSaved(this.#workshop.logger, write);
   }
 }

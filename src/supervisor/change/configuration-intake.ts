@@ -1,9 +1,8 @@
-import { Backoff } from "../../foundation/backoff.ts";
-import type { Timer } from "../../foundation/clock.ts";
 import { toHex } from "../../foundation/hex.ts";
 import type { AgentRemoteConfig, ConnectionSettingsOffers } from "../../opamp/messages.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
-import { ConfigurationChange, type Trigger } from "./configuration-change.ts";
+import { bringsPackages, ConfigurationChange, type Trigger } from "./configuration-change.ts";
+import { HostRetry } from "./host-retry.ts";
 import { withoutBroken } from "./local-files.ts";
 import { mergeOwnTelemetry } from "./own-telemetry.ts";
 import type { Road } from "./road.ts";
@@ -39,17 +38,17 @@ export class ConfigurationIntake {
   #pending: string | undefined;
   /** Came with packages, and waits with them. */
   #waitsWithPackages: AgentRemoteConfig | undefined;
-  #retry: { timer: Timer; offer: AgentRemoteConfig } | undefined;
-  #localRetry: Timer | undefined;
-  readonly #retryBackoff: Backoff;
-  readonly #localBackoff: Backoff;
+  /** What this host could not take, and tries again. */
+  #waiting: AgentRemoteConfig | undefined;
+  readonly #retry: HostRetry;
+  readonly #localRetry: HostRetry;
 
   constructor(accepted: ConfigurationInputs, deps: IntakeDeps) {
     this.#accepted = accepted;
     this.#deps = deps;
-    const waits = { initialMs: 30_000, maxMs: 600_000, factor: 2, jitter: 0.3 };
-    this.#retryBackoff = new Backoff({ ...waits, ...(deps.random && { random: deps.random }) });
-    this.#localBackoff = new Backoff({ ...waits, ...(deps.random && { random: deps.random }) });
+    const retry = { clock: deps.workshop.clock, ...(deps.random && { random: deps.random }) };
+    this.#retry = new HostRetry(retry);
+    this.#localRetry = new HostRetry(retry);
   }
 
   get accepted(): ConfigurationInputs {
@@ -76,7 +75,7 @@ export class ConfigurationIntake {
     const log = { event: "config_received", config_hash: hash, config_size_bytes: sizeOf(offer) };
     workshop.logger.info(log, "the server offers a configuration");
     if (this.#pending === hash) return;
-    this.#retry?.timer.cancel();
+    this.#retry.cancel();
     if (book.quarantineOf(hash) !== undefined) {
       // Latest wins: an older offer that still waits is not what the server wants any more.
       road.withdraw("remote");
@@ -147,8 +146,8 @@ export class ConfigurationIntake {
     if (remote !== undefined) {
       // Latest wins: what waits is older than what came with the packages.
       this.#deps.road.withdraw("remote");
-      this.#retry?.timer.cancel();
-      this.#retry = undefined;
+      this.#retry.cancel();
+      this.#waiting = undefined;
       void this.#deps.saveWaiting?.(undefined);
       this.#pending = toHex(remote.configHash);
       this.#waitsWithPackages = remote;
@@ -196,11 +195,11 @@ export class ConfigurationIntake {
 
   /** Tries again at once what this host could not do before: it has changed. */
   retryNow(): void {
-    const retry = this.#retry;
-    if (retry === undefined) return;
-    retry.timer.cancel();
-    this.#retry = undefined;
-    void this.offerRemote(retry.offer);
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#retry.cancel();
+    this.#waiting = undefined;
+    void this.offerRemote(waiting);
   }
 
   /** What an offer is judged with: what is known to work here, and not an edit that is yet to be tried. */
@@ -242,9 +241,8 @@ export class ConfigurationIntake {
   #settled(offer: AgentRemoteConfig, failure: Failure | undefined): void {
     this.#notPending(offer);
     if (failure === undefined) {
-      this.#retryBackoff.reset();
-      this.#retry?.timer.cancel();
-      this.#retry = undefined;
+      this.#retry.worked();
+      this.#waiting = undefined;
     }
     // The first one that this host ever had: its own files are the next best thing.
     else if (this.#deps.workshop.book.current === null) this.changeLocal("start");
@@ -252,25 +250,20 @@ export class ConfigurationIntake {
     const again = failure?.fault === "host" && this.#pending === undefined;
     void this.#deps.saveWaiting?.(again ? offer : undefined);
     if (!again) return;
-    this.#retry?.timer.cancel();
-    const timer = this.#deps.workshop.clock.setTimer(
-      this.#retryBackoff.next(),
-      () => void this.offerRemote(offer),
-    );
-    this.#retry = { timer, offer };
+    this.#waiting = offer;
+    this.#retry.later(() => void this.offerRemote(offer));
   }
 
   /** The same for what something on this host asked for: `again` asks once more. */
   #settledLocal(again: () => void, failure: Failure | undefined): void {
-    this.#localRetry?.cancel();
-    if (failure === undefined) this.#localBackoff.reset();
-    if (failure?.fault !== "host") return;
-    this.#localRetry = this.#deps.workshop.clock.setTimer(this.#localBackoff.next(), again);
+    if (failure === undefined) this.#localRetry.worked();
+    else if (failure.fault === "host") this.#localRetry.later(again);
+    else this.#localRetry.cancel();
   }
 
   stop(): void {
-    this.#retry?.timer.cancel();
-    this.#localRetry?.cancel();
+    this.#retry.cancel();
+    this.#localRetry.cancel();
   }
 
   /** What failed by its own fault is not tried again, only told again. */
@@ -336,15 +329,14 @@ export class ConfigurationIntake {
       wayBack,
       ...(staged && { stagedContentHash: staged.contentHash }),
       settled: (failure) => {
-        const bringsPackages = trigger.t === "packages" || (trigger.t === "remote" && trigger.withPackages);
         // Together they are tried again together, by whoever offered the packages.
-        if (trigger.t === "remote" && bringsPackages) this.#notPending(trigger.offer);
+        if (trigger.t === "remote" && trigger.withPackages) this.#notPending(trigger.offer);
         else if (trigger.t === "remote") this.#settled(trigger.offer, failure);
         else if (trigger.t === "local")
           this.#settledLocal(again ?? (() => this.changeLocal(trigger.what)), failure);
         if (trigger.t === "local" && trigger.what === ownTelemetryChange && inputs.ownTelemetry)
           this.#deps.ownTelemetrySettled?.(inputs.ownTelemetry.hash, failure);
-        if (bringsPackages) this.#deps.packagesSettled?.(inputs.packages, failure);
+        if (bringsPackages(trigger)) this.#deps.packagesSettled?.(inputs.packages, failure);
       },
     });
   }

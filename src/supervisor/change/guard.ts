@@ -7,7 +7,7 @@ import type { CollectorEvent } from "../collector/collector-state.ts";
 import type { Launch } from "../collector/launch.ts";
 import { describeExit } from "../collector/process.ts";
 import type { RestartPolicy } from "../collector/restart-policy.ts";
-import { faultHash, type Reference } from "./configuration-book.ts";
+import { faultHash, hasWorked, type Reference } from "./configuration-book.ts";
 import { Downtime } from "./downtime.ts";
 import { findBrokenComponent, wasKilledFromOutside } from "./proof.ts";
 import type { Road } from "./road.ts";
@@ -253,8 +253,7 @@ export class Guard {
   #failedThatRuns(mark: string): string | undefined {
     const { book } = this.#deps.workshop;
     const { current } = book;
-    const isKnown = current?.role === "desired" || current?.role === "last-known-good";
-    if (current?.id !== mark || !isKnown || book.currentIsQuarantined) return undefined;
+    if (current?.id !== mark || !hasWorked(current) || book.currentIsQuarantined) return undefined;
     const { remoteHash } = current;
     return remoteHash !== null && this.#deps.isReportedFailed(remoteHash) ? remoteHash : undefined;
   }
@@ -315,8 +314,8 @@ export class Guard {
     // First on disk: a supervisor that dies now must not start this configuration again. The only one that ever
     // worked is come back to from time to time; that it is offered again is no reason to.
     const worked = !(elsewhere || isFirst);
-    const { cause, role } = failed;
-    if (!worked || role === "desired" || role === "last-known-good") {
+    if (!worked || hasWorked(failed)) {
+      const { cause } = failed;
       const hash = faultHash(failed);
       await book.quarantine({ hash, reason, at: clock.now(), cause, ...(worked && { worked }) });
     }

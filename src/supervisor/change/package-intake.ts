@@ -1,5 +1,3 @@
-import { Backoff } from "../../foundation/backoff.ts";
-import type { Timer } from "../../foundation/clock.ts";
 import type { AgentRemoteConfig, PackagesAvailable } from "../../opamp/messages.ts";
 import type { Acquired, PackageProgress } from "../packages/acquisition.ts";
 import type { PackagesOffer } from "../packages/offer.ts";
@@ -7,6 +5,7 @@ import type { PackagesView } from "../packages/statuses.ts";
 import type { HeldPackage } from "../packages/store/held-package.ts";
 import type { ChangeRecord, Failure } from "./change.ts";
 import type { ConfigurationIntake } from "./configuration-intake.ts";
+import { HostRetry } from "./host-retry.ts";
 import { type LastOffer, type PackagesMessage, readAfter, sameRemote, toLast } from "./packages-message.ts";
 import { type PackagesFailure, type PackagesRecord, triesOf, withTries } from "./packages-record.ts";
 import { isInUse, viewOf } from "./packages-view.ts";
@@ -39,7 +38,7 @@ interface PackageIntakeDeps {
  */
 export class PackageIntake {
   readonly #deps: PackageIntakeDeps;
-  readonly #retryBackoff: Backoff;
+  readonly #retry: HostRetry;
   #record: PackagesRecord;
   #last: LastOffer | undefined;
   /** A configuration whose packages were replaced by newer ones: it is tried after those. */
@@ -49,15 +48,13 @@ export class PackageIntake {
   #underWay: AbortController | undefined;
   /** The set that the road was given; undefined while there is none. */
   #offered: string | null | undefined;
-  #retry: Timer | undefined;
   #held: readonly HeldPackage[] = [];
   readonly #progress = new Map<string, PackageProgress>();
 
   constructor(deps: PackageIntakeDeps) {
     this.#deps = deps;
     this.#record = deps.record;
-    const waits = { initialMs: 30_000, maxMs: 600_000, factor: 2, jitter: 0.3 };
-    this.#retryBackoff = new Backoff({ ...waits, ...(deps.random && { random: deps.random }) });
+    this.#retry = new HostRetry({ clock: deps.workshop.clock, ...(deps.random && { random: deps.random }) });
   }
 
   /** Reports where an earlier process was: before the server is asked, or it would offer the same once more. */
@@ -165,7 +162,7 @@ export class PackageIntake {
     if (set !== this.#offered) return;
     this.#offered = undefined;
     if (failure === undefined) {
-      this.#retryBackoff.reset();
+      this.#retry.worked();
       void this.#applied(set);
     } else this.#fail(failure);
   }
@@ -210,7 +207,7 @@ export class PackageIntake {
     this.#underWay?.abort(new Error("not wanted any more"));
     this.#underWay = undefined;
     this.#offered = undefined;
-    this.#retry?.cancel();
+    this.#retry.cancel();
   }
 
   #start(): void {
@@ -278,7 +275,7 @@ export class PackageIntake {
 
   /** A verdict can be corrected: what was given up was only slow, or it was gone back to. Its failures still count. */
   #provenAfterAll(): void {
-    this.#retry?.cancel();
+    this.#retry.cancel();
     const set = this.#deps.workshop.book.current?.packages ?? null;
     this.#note({ ...this.#id(), outcome: "applied", set, tries: this.#record.tries });
   }
@@ -308,8 +305,7 @@ export class PackageIntake {
     workshop.logger.error(fields, "the packages of the server were not installed");
     this.#refuseConfiguration(reason);
     this.#offerNext();
-    if (fault === "host")
-      this.#retry = workshop.clock.setTimer(this.#retryBackoff.next(), () => this.#start());
+    if (fault === "host") this.#retry.later(() => this.#start());
   }
 
   /** Both or neither: the configuration that came with them has no packages to run with. */

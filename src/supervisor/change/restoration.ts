@@ -1,4 +1,3 @@
-import { describeError } from "../../foundation/errors.ts";
 import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { AgentRemoteConfig } from "../../opamp/messages.ts";
@@ -9,6 +8,7 @@ import type { ConfigurationIntake } from "./configuration-intake.ts";
 import type { Guard } from "./guard.ts";
 import type { JournalEntry } from "./journal.ts";
 import type { Road } from "./road.ts";
+import { stateSaved } from "./state-saved.ts";
 import type { WayBack } from "./way-back.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -207,14 +207,7 @@ async function start({ workshop, wayBack, guard }: RestorationDeps, id: string):
     return;
   }
   // A full disk must not keep the Collector from what lies there already.
-  const installed = await workshop.install(what).then(
-    () => true,
-    (error: unknown) => {
-      const fields = { event: "state_not_saved", error: describeError(error) };
-      logger.error(fields, "the state directory cannot be written");
-      return false;
-    },
-  );
+  const installed = await stateSaved(logger, () => workshop.install(what));
   const launch = await workshop.launch(what, installed ? undefined : workshop.snapshots.path(id));
   try {
     await collector.run(launch, false);

@@ -1,9 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { describeError } from "../../foundation/errors.ts";
+import { firstLine } from "../../foundation/first-line.ts";
 import { AgentRemoteConfigSchema } from "../../opamp/messages.ts";
-import { faultHash, type Reference } from "./configuration-book.ts";
+import { faultHash, hasWorked, type Reference } from "./configuration-book.ts";
 import { type Proof, watchForProof } from "./proof.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
+import { stateSaved } from "./state-saved.ts";
 import type { NewMark, Runnable, Workshop } from "./workshop.ts";
 
 /** Longest wait for a configuration that is known to work, at least: a loaded host may start slowly. */
@@ -286,21 +288,11 @@ export class WayBack {
     return { ownTelemetry, localFiles, remote, packages };
   }
 
-  async #saved(write: () => Promise<void>): Promise<boolean> {
-    try {
-      await write();
-      return true;
-    } catch (error) {
-      const fields = { event: "state_not_saved", error: describeError(error) };
-      this.#workshop.logger.error(fields, "the state directory cannot be written");
-      return false;
-    }
+  #saved(write: () => Promise<void>): Promise<boolean> {
+    return stateSaved(this.#workshop.logger, write);
   }
 }
 
-const hasWorked = ({ role }: Reference) => role === "desired" || role === "last-known-good";
 const isEmpty = ({ role }: Reference) => role === "bootstrap";
 
 const nothing = { remote: undefined, ownTelemetry: undefined, localFiles: {} };
-
-const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../../foundation/clock.ts";
+import { firstLine } from "../../foundation/first-line.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import {
   type AgentDescription,
@@ -170,7 +171,7 @@ export class Reporter {
       state: collector.state,
       reported: this.#reportedHealth?.health,
       running: this.running,
-      failure: this.#hasFailed() ? errorMessage.split("\n", 1)[0] : undefined,
+      failure: this.#hasFailed() ? firstLine(errorMessage) : undefined,
       lastExit: this.#lastExit,
       now: clock.now(),
     };

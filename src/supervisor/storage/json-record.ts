@@ -1,3 +1,4 @@
+import { firstLine } from "../../foundation/first-line.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
 /** What a schema can do for a record. */
@@ -29,10 +30,7 @@ export class JsonRecord<T> {
     try {
       return new JsonRecord(directory, name, schema.parse(parseJson(data)));
     } catch (error) {
-      await directory.setAside(
-        name,
-        error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error),
-      );
+      await directory.setAside(name, error instanceof Error ? firstLine(error.message) : String(error));
       return new JsonRecord(directory, name, initial);
     }
   }

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { parse, stringify } from "yaml";
 import * as z from "zod/mini";
+import { firstLine } from "../../foundation/first-line.ts";
 import { toHex } from "../../foundation/hex.ts";
 import { formatInstanceUid, isUsableInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
 import { type RemoteConfigStatus, RemoteConfigStatusSchema } from "../../opamp/messages.ts";
@@ -47,10 +48,7 @@ export async function loadPersistentState(directory: StateDirectory): Promise<Pe
     });
     return { instanceUid, remoteConfigStatus };
   } catch (error) {
-    await directory.setAside(
-      fileName,
-      error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error),
-    );
+    await directory.setAside(fileName, error instanceof Error ? firstLine(error.message) : String(error));
     return undefined;
   }
 }

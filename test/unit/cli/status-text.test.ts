@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { firstLine, formatDuration, shortHash } from "../../../src/cli/plain-text.ts";
+import { formatDuration, plainLine, shortHash } from "../../../src/cli/plain-text.ts";
 import { formatStatus } from "../../../src/cli/status-text.ts";
 import type { StatusView } from "../../../src/supervisor/operations/control/status-view.ts";
 
@@ -69,6 +69,6 @@ describe("text for people", () => {
       "0123456789ab+packages:fedcba987654",
     );
     expect(shortHash("abc")).toBe("abc");
-    expect(firstLine("one\ttwo\nthree")).toBe("one two");
+    expect(plainLine("one\ttwo\nthree")).toBe("one two");
   });
 });

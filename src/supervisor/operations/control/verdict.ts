@@ -1,3 +1,4 @@
+import { firstLine } from "../../../foundation/first-line.ts";
 import type { StatusView } from "./status-view.ts";
 
 type Judged = Pick<StatusView, "collector" | "configuration" | "remote_config" | "change">;
@@ -32,8 +33,4 @@ function describeIllness(state: string, status: string, lastError: string | null
   if (state === "starting" || state === "stopping") return `the Collector is ${state}`;
   const what = state === "running" ? `the Collector is unhealthy (${status})` : "the Collector does not run";
   return lastError === null ? what : `${what}: ${firstLine(lastError)}`;
-}
-
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0] ?? "";
 }

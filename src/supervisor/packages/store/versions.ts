@@ -2,6 +2,7 @@ import { link, lstat, mkdir, readdir, readFile, rename, rm } from "node:fs/promi
 import { join } from "node:path";
 import type { Clock } from "../../../foundation/clock.ts";
 import { describeError, isMissing } from "../../../foundation/errors.ts";
+import { firstLine } from "../../../foundation/first-line.ts";
 import type { Logger } from "../../../foundation/logger.ts";
 import { syncDirectory, writeFileAtomically } from "../../storage/atomic-file.ts";
 import type { OfferedPackage } from "../offer.ts";
@@ -190,7 +191,7 @@ export class Versions {
         if (damage !== undefined) throw new Error(damage);
         this.#entries.set(key, entry);
       } catch (error) {
-        const reason = describeError(error).split("\n", 1)[0] ?? "";
+        const reason = firstLine(describeError(error));
         if (inUse.has(key)) {
           const fields = { event: "package_damaged", path: directory, reason };
           this.#deps.logger.error(fields, "the package in use is damaged; it has to be fetched again");

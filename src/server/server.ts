@@ -18,6 +18,7 @@ import { Offering, type PushResult } from "./offers/offering.ts";
 import { noPackages } from "./packages/package-composer.ts";
 import { openPackages } from "./packages/packages.ts";
 import type { ServerSettings } from "./settings/server-settings.ts";
+import { type Database, openDatabase } from "./storage/database.ts";
 
 export interface ServerDependencies {
   clock: Clock;
@@ -54,11 +55,24 @@ const closeTimeoutMs = 3_000;
 
 /**
  * Opens both listeners and serves until closed.
- * @throws TlsMaterialError, or Error that names the setting of a port that cannot be had.
+ * @throws TlsMaterialError, StorageError, or Error that names the setting of a port that cannot be had.
  */
 export async function startServer(
   settings: ServerSettings,
   { clock, log }: ServerDependencies,
+): Promise<RunningServer> {
+  const database = await openDatabase(settings.storage, { log });
+  try {
+    return await serve(settings, { clock, log, database });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function serve(
+  settings: ServerSettings,
+  { clock, log, database }: ServerDependencies & { database: Database },
 ): Promise<RunningServer> {
   const { opamp, management } = settings;
   const packages =
@@ -144,6 +158,7 @@ export async function startServer(
       fleet.close();
       await Promise.all([agents.close(), operators.close()]);
       await packages?.close();
+      await database.close();
     },
   };
 }

@@ -14,6 +14,7 @@ import {
 } from "../../opamp/limits.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { packages } from "./packages.ts";
+import { storage } from "./storage.ts";
 
 const opamp = section({
   address: defaulted("endpoint", listenAddress(), { host: "0.0.0.0", port: defaultOpampPort }),
@@ -46,6 +47,7 @@ export const serverFile = section({
   opamp: nested("opamp", opamp),
   management: nested("management", management),
   packages: nested("packages", packages()),
+  storage: nested("storage", storage),
   telemetry: nested("telemetry", section({ logs: nested("logs", logs) })),
 });
 

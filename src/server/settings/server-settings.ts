@@ -23,6 +23,14 @@ export interface PackagesSettings {
   maxDownloads: number;
 }
 
+/** Where the database is. With neither, it is in memory. */
+export interface StorageSettings {
+  /** Of the embedded database. */
+  directory: string | undefined;
+  /** Secret: holds a password. It wins over `directory`. */
+  postgresUrl: string | undefined;
+}
+
 /** What opamp-server runs by, complete: defaults filled in, sizes in bytes, times in milliseconds. */
 export interface ServerSettings {
   opamp: {
@@ -40,6 +48,7 @@ export interface ServerSettings {
   };
   /** Undefined: no packages are offered. */
   packages: PackagesSettings | undefined;
+  storage: StorageSettings;
   logs: {
     level: LogLevel;
     /** `auto`: for people on a terminal, for machines elsewhere. */

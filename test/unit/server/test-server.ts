@@ -17,6 +17,7 @@ export const testSettings: ServerSettings = {
   },
   management: { address: { host: "127.0.0.1", port: 0 }, tls: undefined, maxBodyBytes: 64 * 1024 },
   packages: undefined,
+  storage: { directory: undefined, postgresUrl: undefined },
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },
 };
 

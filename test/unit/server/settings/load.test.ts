@@ -28,6 +28,7 @@ describe("defaultServerSettings", () => {
         tls: undefined,
         maxBodyBytes: 8 * 1024 * 1024,
       },
+      storage: { directory: undefined, postgresUrl: undefined },
       logs: { level: "info", format: "auto", outputPaths: ["stdout"] },
     });
   });

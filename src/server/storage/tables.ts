@@ -1,0 +1,10 @@
+import type { FleetTables } from "../fleet/tables.ts";
+import type { OfferTables } from "../offers/tables.ts";
+
+/** Every table of the database, by name; each room describes its own. */
+export interface Tables extends FleetTables, OfferTables, StorageTables {}
+
+interface StorageTables {
+  /** One counter for each kind of row that replicas read from each other; it only grows. */
+  revisions: { name: string; value: number };
+}

@@ -31,10 +31,11 @@ export function formatDuration(seconds: number): string {
   return shown.map(([unit, value]) => `${value}${unit}`).join(" ");
 }
 
-/** `2026-01-01 12:00:00Z (3h ago)`. */
+/** `2026-01-01 12:00:00Z (3h ago)`, or `(in 3h)`. */
 export function formatTime(iso: string, now: number): string {
   const text = `${iso.slice(0, 19).replace("T", " ")}Z`;
-  return `${text} (${formatDuration((now - Date.parse(iso)) / 1_000)} ago)`;
+  const past = (now - Date.parse(iso)) / 1_000;
+  return `${text} (${past < 0 ? `in ${formatDuration(-past)}` : `${formatDuration(past)} ago`})`;
 }
 
 /** Digits of a hash that are shown, and enough to name it by. */

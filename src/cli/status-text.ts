@@ -25,6 +25,7 @@ export function formatStatus(status: StatusView, terminal: Terminal): string {
       ["Health", describeHealth(status)],
       ["Program", describeProgram(status)],
       ["Server", describeServer(status, terminal)],
+      ["Certificates", describeCertificates(status, terminal)],
       ["Agent", plain(instance_uid)],
       [
         "Supervisor",
@@ -101,6 +102,11 @@ function describeProgram({ program }: StatusView): string {
   const { path, version, source } = program;
   const origin = source === "local" ? "agent.executable" : "a package of the server";
   return `${plain(path)} ${version === null ? "of unknown version" : plain(version)} (${origin})`;
+}
+
+function describeCertificates({ certificates }: StatusView, { now }: Terminal): string {
+  if (certificates.length === 0) return "none";
+  return certificates.map(({ use, expires }) => `${use} until ${formatTime(expires, now)}`).join(", ");
 }
 
 function describeServer({ server }: StatusView, { now }: Terminal): string {

@@ -147,6 +147,7 @@ export function assemble(
       }
     },
     mask: (text) => workshop.mask(text),
+    concerns: () => connections.certificates.concerns,
   });
 
   const saveKept = async (inputs: ConfigurationInputs) => {
@@ -248,6 +249,7 @@ export function assemble(
           acquire: (offer, signal, onProgress) => packages.acquire(offer, signal, onProgress),
           held: (set) => packages.held(set),
           report: (view) => {
+            observation.packages(view);
             if (capabilities.reportsPackageStatuses) state.set("packageStatuses", toPackageStatuses(view));
           },
         })
@@ -279,6 +281,7 @@ export function assemble(
       restart: () => road.urgent(() => observation.command(() => restartCollector(workshop))),
       customMessage: (message) => linked.sendCustomMessage(message),
       instanceUid: (uid) => void adoptInstanceUid(uid),
+      certificatesChanged: () => reporter.refresh(),
     },
     { ...deps, files: files.connection, state, tracer, newMark, saved, mayWait: files.everRan },
   );
@@ -290,10 +293,13 @@ export function assemble(
     intake.changeLocal("new instance UID");
   };
   const observation = new Observation(telemetry, {
+    clock,
     collector,
     state,
     book,
     connection: () => upstream.status,
+    certificates: () => connections.certificates.certificates,
+    storage: () => files.storage,
   });
 
   return {

@@ -9,8 +9,11 @@ import { findLeftCollector } from "./collector/left-collector.ts";
 import { localFilePaths } from "./configuration/order.ts";
 import { openControl } from "./operations/control/control.ts";
 import type { StatusSources } from "./operations/control/status.ts";
+import { readStatus } from "./operations/control/status-reader.ts";
+import type { StatusView } from "./operations/control/status-view.ts";
 import { watchFiles } from "./operations/file-watch.ts";
 import { serveHealth } from "./operations/health-endpoint.ts";
+import { notReadyBecause } from "./operations/readiness.ts";
 import { describeService } from "./operations/service-status.ts";
 import type { ServiceSource } from "./operations/systemd.ts";
 import { openPackages } from "./packages/open-packages.ts";
@@ -75,11 +78,17 @@ export class Supervisor {
   async start(): Promise<void> {
     const { agent, healthcheck } = this.#settings;
     const { linked, log, guard, road, verdicts, observation, packageIntake, connections } = this.#parts;
-    const source = { supervisorWorks: () => this.#ended === undefined };
+    const status = this.#readStatus();
+    const source = {
+      supervisorWorks: () => this.#ended === undefined,
+      notReady: () => notReadyBecause(this.#parts),
+      status,
+      metrics: () => observation.metrics,
+    };
     const health = await serveHealth(healthcheck, source, this.#deps);
     if (health !== undefined) this.#closers.push(() => health.close());
     await linked.listen();
-    await this.#openControl();
+    await this.#openControl(status);
     log.start();
     if (agent.passthroughLogs) await log.follow(passThrough(this.#deps.collectorLogger));
     guard.start();
@@ -219,17 +228,31 @@ export class Supervisor {
     this.#closers.push(() => watcher.close());
   }
 
-  /** For an operator on this host. */
-  async #openControl(): Promise<void> {
-    const { workshop, packageIntake, ...parts } = this.#parts;
-    const control = await openControl({
+  #readStatus(): () => Promise<StatusView> {
+    const { workshop, connections, ...parts } = this.#parts;
+    const { status, stop } = readStatus({
       ...this.#deps,
       ...parts,
-      directory: this.#files.path("."),
       snapshots: this.#files.snapshots,
-      packages: packageIntake,
+      certificates: connections.certificates,
+      storage: () => this.#files.storage,
       program: () => this.#runningProgram(),
       mask: (text) => workshop.mask(text),
+    });
+    this.#closers.push(async () => stop());
+    return status;
+  }
+
+  /** For an operator on this host. */
+  async #openControl(status: () => Promise<StatusView>): Promise<void> {
+    const { packageIntake: packages, ...parts } = this.#parts;
+    const { logger } = this.#deps;
+    const control = await openControl({
+      ...parts,
+      logger,
+      status,
+      directory: this.#files.path("."),
+      packages,
     });
     this.#closers.push(() => control.close());
   }

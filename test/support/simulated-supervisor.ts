@@ -152,6 +152,7 @@ export class SimulatedSupervisor implements LinkListener {
       overrides: { identifying: {}, nonIdentifying: {} },
       redactedText: async (id) => (await snapshots.load(id))?.text,
       mask: (text) => text,
+      concerns: () => [],
     });
     this.road = new Road({
       journal: new Journal({ save: (entry) => disk.saveJson("journal.json", entry ?? null) }),

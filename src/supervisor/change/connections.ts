@@ -3,8 +3,9 @@ import { describeError } from "../../foundation/errors.ts";
 import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
-import type { AgentSessionSettings } from "../../opamp/agent/settings.ts";
+import { type AgentSessionSettings, presentTls } from "../../opamp/agent/settings.ts";
 import { formatInstanceUid } from "../../opamp/instance-uid.ts";
+import { CertificateWatch } from "../connection/certificate/certificate-watch.ts";
 import { CertificateRenewal } from "../connection/certificate/renewal.ts";
 import { type MakeSessionSettings, sessionSettings } from "../connection/session-settings.ts";
 import { UnusableOfferError } from "../connection/unusable-offer.ts";
@@ -37,7 +38,10 @@ interface ConnectionsDeps {
 }
 
 /** What the rest of the supervisor does about messages; those about connections are dealt with here. */
-type Handlers = Omit<UpstreamHandlers, "connectionSettings" | "presenceChanged">;
+type Handlers = Omit<UpstreamHandlers, "connectionSettings" | "presenceChanged"> & {
+  /** Other things are to be said of certificates than before. */
+  certificatesChanged?: () => void;
+};
 
 /**
  * The way to the OpAMP server with all that can change it: offers, this host's certificate, and the way back to
@@ -46,6 +50,7 @@ type Handlers = Omit<UpstreamHandlers, "connectionSettings" | "presenceChanged">
  */
 export class Connections {
   readonly upstream: Upstream;
+  readonly certificates: CertificateWatch;
   readonly #deps: ConnectionsDeps;
   readonly #road: Road;
   readonly #book: ConnectionBook;
@@ -105,6 +110,14 @@ export class Connections {
       saveRequest: (request) => files.request.save(request),
       send: (csr) => this.upstream.requestCertificate(csr),
     });
+    this.certificates = new CertificateWatch({
+      clock,
+      read: () => ({
+        tls: presentTls(this.upstream.settings),
+        kept: this.#book.kept?.overrides.certificate,
+      }),
+      changed: () => handlers.certificatesChanged?.(),
+    });
     const changeDeps: ConnectionChangeDeps = {
       book: this.#book,
       upstream: this.upstream,
@@ -116,6 +129,7 @@ export class Connections {
       checkOwnCertificate: (pem) => this.#renewal.check(pem),
       settled: (_offer, failure) => {
         this.#fallback.presenceChanged();
+        this.certificates.review();
         if (failure === undefined) this.#renewal.kept();
       },
     };
@@ -132,6 +146,7 @@ export class Connections {
   /** Connects at once, and reports as soon as there is something to say. */
   start(described: Promise<void>): void {
     this.upstream.start(described);
+    this.certificates.review();
     this.#fallback.presenceChanged();
     this.#tidied = this.#tidy();
     // Until then there is nothing to say, and nothing can be answered in time.
@@ -152,6 +167,7 @@ export class Connections {
   async stop(): Promise<void> {
     this.#fallback.stop();
     this.#renewal.stop();
+    this.certificates.stop();
     const closed = this.#road.close();
     await this.upstream.stop();
     await Promise.all([closed, this.#tidied]);
@@ -203,6 +219,7 @@ export class Connections {
 
   #presenceChanged(): void {
     this.#fallback.presenceChanged();
+    this.certificates.review();
     if (this.upstream.presence.connected) this.#renewal.review();
   }
 }

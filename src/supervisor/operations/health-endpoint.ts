@@ -4,19 +4,29 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { SecureVersion } from "node:tls";
 import type { Clock } from "../../foundation/clock.ts";
+import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { HealthcheckSettings, ListenerTlsSettings } from "../settings/supervisor-settings.ts";
+import type { Metric } from "../telemetry/metrics.ts";
+import { formatPrometheus, prometheusContentType } from "../telemetry/prometheus-text.ts";
+import type { StatusView } from "./control/status-view.ts";
 import { reloadListenerTls } from "./listener-tls-reload.ts";
 
 /** What the endpoint answers from. */
 export interface HealthSource {
   /** Whether the supervisor itself works: its state is loaded and its local link listens. */
   supervisorWorks(): boolean;
+  /** Why the Collector does not do what it was told; undefined where it does. */
+  notReady(): string | undefined;
+  /** Without secrets. */
+  status(): Promise<StatusView>;
+  metrics(): readonly Metric[];
 }
 
 /**
  * Serves `GET /health`: 200 while the supervisor works, 503 otherwise, whatever the server or the
- * Collector do, as in the reference. undefined when no endpoint is set.
+ * Collector do, as in the reference; and of ours `/ready`, `/status.json` and `/metrics`. undefined when no
+ * endpoint is set.
  * @throws when the address cannot be bound or a certificate cannot be read; the message names the key.
  */
 export async function serveHealth(
@@ -54,14 +64,52 @@ function answerer({ responseHeaders }: HealthcheckSettings, source: HealthSource
   const headers = Object.fromEntries(
     Object.entries(responseHeaders).map(([name, values]) => [name, [...values]]),
   );
+  const pages = pagesOf(source);
   return (request, response) => {
-    const known = URL.parse(request.url ?? "/", "http://localhost")?.pathname === "/health";
-    const status = !known ? 404 : source.supervisorWorks() ? 200 : 503;
-    response.writeHead(status, { "content-type": "text/plain", ...headers });
-    const text = status === 200 ? "ok\n" : "unavailable\n";
-    response.end(known ? text : "not found: this endpoint serves /health\n");
+    const page = pages[URL.parse(request.url ?? "/", "http://localhost")?.pathname ?? "/"];
+    const answer = page ?? (() => plainText(404, `this endpoint serves ${Object.keys(pages).join(", ")}`));
+    Promise.resolve()
+      .then(answer)
+      .catch((error: unknown) => plainText(503, `no answer: ${describeError(error)}`))
+      .then(({ status, contentType, body }) => {
+        response.writeHead(status, { "content-type": contentType, ...headers });
+        response.end(body);
+      })
+      .catch(() => response.destroy());
   };
 }
+
+interface Answer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+function pagesOf(source: HealthSource): Readonly<Record<string, () => Answer | Promise<Answer>>> {
+  return {
+    "/health": () => (source.supervisorWorks() ? plainText(200, "ok") : plainText(503, "unavailable")),
+    "/ready": () => {
+      const reason = source.supervisorWorks() ? source.notReady() : "the supervisor is stopping";
+      return reason === undefined ? plainText(200, "ready") : plainText(503, `not ready: ${reason}`);
+    },
+    "/status.json": async () => ({
+      status: 200,
+      contentType: "application/json",
+      body: `${JSON.stringify(await source.status(), undefined, 2)}\n`,
+    }),
+    "/metrics": () => ({
+      status: 200,
+      contentType: prometheusContentType,
+      body: formatPrometheus(source.metrics()),
+    }),
+  };
+}
+
+const plainText = (status: number, text: string): Answer => ({
+  status,
+  contentType: "text/plain",
+  body: `${text}\n`,
+});
 
 function setTimeouts(server: Server, settings: HealthcheckSettings): void {
   const { readTimeoutMs, readHeaderTimeoutMs, idleTimeoutMs } = settings;

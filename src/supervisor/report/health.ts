@@ -3,6 +3,9 @@ import { type ComponentHealth, ComponentHealthSchema } from "../../opamp/message
 import type { CollectorState } from "../collector/collector-state.ts";
 import type { Role } from "../collector/role.ts";
 
+/** Name of the component that stands for the certificates of the connection to the server. */
+const certificates = "certificates";
+
 /** What the health report is made from. */
 export interface HealthFacts {
   state: CollectorState;
@@ -14,6 +17,8 @@ export interface HealthFacts {
   failure: string | undefined;
   /** Why nothing runs, when the last start or run ended. */
   lastExit: string | undefined;
+  /** What is to be said of certificates that end soon. */
+  concerns: readonly string[];
   /** Milliseconds since the Unix epoch. */
   now: number;
 }
@@ -24,6 +29,19 @@ export interface HealthFacts {
  * configuration that failed is never healthy.
  */
 export function describeHealth(facts: HealthFacts): ComponentHealth {
+  const health = describeCollector(facts);
+  if (facts.concerns.length === 0) return health;
+  // The Collector is none the worse for it: its own health stands.
+  const concern = unhealthy("expiring", facts.concerns.join("; "), BigInt(facts.now) * 1_000_000n);
+  return { ...health, componentHealthMap: { ...health.componentHealthMap, [certificates]: concern } };
+}
+
+/** What two reports say of certificates is the same. */
+export function sameConcerns(a: ComponentHealth | undefined, b: ComponentHealth): boolean {
+  return a?.componentHealthMap[certificates]?.lastError === b.componentHealthMap[certificates]?.lastError;
+}
+
+function describeCollector(facts: HealthFacts): ComponentHealth {
   const { state, running, failure } = facts;
   const at = BigInt(facts.now) * 1_000_000n;
   if (running === "stopped" && !("process" in state)) {

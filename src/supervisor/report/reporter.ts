@@ -16,7 +16,7 @@ import type { Collector } from "../collector/collector.ts";
 import type { CollectorEvent } from "../collector/collector-state.ts";
 import { describeExit } from "../collector/process.ts";
 import { type Attributes, toAgentDescription } from "./agent-description.ts";
-import { describeHealth, type HealthFacts } from "./health.ts";
+import { describeHealth, type HealthFacts, sameConcerns } from "./health.ts";
 
 interface ReporterDeps {
   state: ReportedState;
@@ -27,6 +27,8 @@ interface ReporterDeps {
   /** The configuration that is to run, secrets redacted, for the time before the Collector has reported its own. */
   redactedText(snapshotId: string): Promise<string | undefined>;
   mask(text: string): string;
+  /** What is to be said of certificates that end soon. */
+  concerns(): readonly string[];
 }
 
 /** Keeps what the server is told in step with what really is. */
@@ -147,7 +149,8 @@ export class Reporter {
     const same =
       previous?.healthy === next.healthy &&
       previous.status === next.status &&
-      previous.lastError === next.lastError;
+      previous.lastError === next.lastError &&
+      sameConcerns(previous, next);
     // What the Collector says of itself carries a time of its own.
     const isItsOwn = facts.state.t === "running" || facts.state.t === "starting";
     if (same && (facts.reported === undefined || !isItsOwn)) return;
@@ -173,6 +176,7 @@ export class Reporter {
       running: this.running,
       failure: this.#hasFailed() ? firstLine(errorMessage) : undefined,
       lastExit: this.#lastExit,
+      concerns: this.#deps.concerns(),
       now: clock.now(),
     };
   }

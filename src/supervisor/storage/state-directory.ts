@@ -55,6 +55,11 @@ export class StateDirectory {
     await chmod(this.#path, 0o710);
   }
 
+  /** Files whose newest content the disk has refused so far. */
+  get unwritten(): readonly string[] {
+    return [...this.#unwritten.keys()];
+  }
+
   path(name: string): string {
     return join(this.#path, name);
   }

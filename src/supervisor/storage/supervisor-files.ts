@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { statfsSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import * as z from "zod/mini";
 import type { Clock } from "../../foundation/clock.ts";
@@ -115,6 +116,11 @@ export class SupervisorFiles {
     return this.#journal.value ?? undefined;
   }
 
+  /** How the disk takes what is written down. */
+  get storage(): { unwritten: readonly string[]; freeBytes: number | undefined } {
+    return { unwritten: this.#directory.unwritten, freeBytes: freeBytes(this.#directory.path(".")) };
+  }
+
   path(name: string): string {
     return this.#directory.path(name);
   }
@@ -189,6 +195,15 @@ export class SupervisorFiles {
   async #savePersistent(state: PersistentState): Promise<void> {
     this.#persistent = state;
     await savePersistentState(this.#directory, state);
+  }
+}
+
+function freeBytes(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return undefined;
   }
 }
 

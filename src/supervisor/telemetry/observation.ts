@@ -1,16 +1,20 @@
+import type { Clock } from "../../foundation/clock.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import type { ConfigurationBook } from "../change/configuration-book.ts";
 import type { Collector } from "../collector/collector.ts";
+import type { PackagesView } from "../packages/statuses.ts";
+import { InstallDurations } from "./install-durations.ts";
+import type { Metric } from "./metrics.ts";
 import { OfferSpans, type OfferVerdict } from "./offer-spans.ts";
 import { Restarts } from "./restarts.ts";
 import { type MetricFacts, supervisorMetrics } from "./supervisor-metrics.ts";
 import type { Telemetry } from "./telemetry.ts";
 
-interface ObservationDeps {
+interface ObservationDeps extends Pick<MetricFacts, "connection" | "certificates" | "storage"> {
+  clock: Clock;
   collector: Collector;
   state: ReportedState;
   book: ConfigurationBook;
-  connection: MetricFacts["connection"];
 }
 
 /** Watches the supervisor's work for its spans and metrics. Where nobody wants them it costs some additions. */
@@ -19,21 +23,31 @@ export class Observation {
   readonly #deps: ObservationDeps;
   readonly #offers: OfferSpans;
   readonly #restarts = new Restarts();
+  readonly #installs: InstallDurations;
+  #metrics: readonly Metric[] = [];
 
   constructor(telemetry: Telemetry, deps: ObservationDeps) {
     this.#telemetry = telemetry;
     this.#deps = deps;
     this.#offers = new OfferSpans(telemetry.tracer);
+    this.#installs = new InstallDurations(deps.clock);
+  }
+
+  /** None before the start. */
+  get metrics(): readonly Metric[] {
+    return this.#metrics;
   }
 
   /** To be called once `state` holds what an earlier process reported, which is not counted again. */
   start(): void {
-    const { collector, state, connection } = this.#deps;
-    this.#restarts.observe(collector);
-    const effectiveConfigHash = () => this.#effectiveConfigHash();
-    this.#telemetry.observe(
-      supervisorMetrics({ state, restarts: this.#restarts, connection, effectiveConfigHash }),
-    );
+    this.#restarts.observe(this.#deps.collector);
+    this.#metrics = supervisorMetrics({
+      ...this.#deps,
+      restarts: this.#restarts,
+      installs: this.#installs,
+      effectiveConfigHash: () => this.#effectiveConfigHash(),
+    });
+    this.#telemetry.observe(this.#metrics);
   }
 
   /** The server offers a remote configuration. */
@@ -44,6 +58,11 @@ export class Observation {
   /** What became of it. */
   decided(configHash: Uint8Array, verdict: OfferVerdict): void {
     this.#offers.decided(configHash, verdict);
+  }
+
+  /** What this host has of the server's packages, or is about to have. */
+  packages(view: PackagesView): void {
+    this.#installs.changed(view);
   }
 
   /** Runs what the server's restart command does. */

@@ -1,6 +1,8 @@
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import { RemoteConfigStatuses } from "../../opamp/messages.ts";
+import type { WatchedCertificate } from "../connection/certificate/certificate-watch.ts";
 import type { UpstreamStatus } from "../connection/upstream.ts";
+import type { InstallDurations } from "./install-durations.ts";
 import { Counts, type Metric } from "./metrics.ts";
 import type { Restarts } from "./restarts.ts";
 
@@ -12,6 +14,18 @@ export interface MetricFacts {
   readonly connection: () => UpstreamStatus;
   /** Content hash of the configuration that the Collector runs, if it runs one. */
   readonly effectiveConfigHash: () => string | undefined;
+  readonly installs: InstallDurations;
+  /** Of the connection to the OpAMP server. */
+  readonly certificates: () => readonly WatchedCertificate[];
+  readonly storage: () => StorageFacts;
+}
+
+/** The state directory. */
+export interface StorageFacts {
+  /** Names of files whose newest content the disk has refused so far. */
+  readonly unwritten: readonly string[];
+  /** Bytes that this user could still write; undefined where the file system does not tell. */
+  readonly freeBytes: number | undefined;
 }
 
 /**
@@ -72,6 +86,37 @@ export function supervisorMetrics(facts: MetricFacts): Metric[] {
       help: "Restarts of the Collector",
       kind: "counter",
       points: () => restarts.counts.points(),
+    },
+    {
+      name: "opamp_agent_package_install_duration_seconds",
+      help: "How long the last attempt to install a package took, from the offer to its end",
+      kind: "gauge",
+      points: () => facts.installs.points(),
+    },
+    {
+      name: "opamp_agent_certificate_expiry_timestamp_seconds",
+      help: "When a certificate of the connection to the OpAMP server ends, as Unix time",
+      kind: "gauge",
+      points: () =>
+        facts.certificates().map(({ use, validUntil }) => ({
+          value: validUntil / 1_000,
+          labels: { certificate: use },
+        })),
+    },
+    {
+      name: "opamp_agent_storage_unwritten_files",
+      help: "State files whose newest content the disk refuses; they are tried again",
+      kind: "gauge",
+      points: () => [{ value: facts.storage().unwritten.length, labels: {} }],
+    },
+    {
+      name: "opamp_agent_storage_free_bytes",
+      help: "Room on the file system of the state directory",
+      kind: "gauge",
+      points: () => {
+        const { freeBytes } = facts.storage();
+        return freeBytes === undefined ? [] : [{ value: freeBytes, labels: {} }];
+      },
     },
   ];
 }

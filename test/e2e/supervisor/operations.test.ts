@@ -25,6 +25,45 @@ describe("the health endpoint", () => {
   });
 });
 
+describe("what else it answers", () => {
+  it("is readiness, the status and metrics, without a server too", async () => {
+    const port = await freePort();
+    const host = await supervisorHost({
+      server: "down",
+      settings: { healthcheck: { endpoint: `127.0.0.1:${port}` } },
+      configFiles: {},
+    });
+    await host.saveRemote(host.remotePipeline());
+    const supervisor = await host.start();
+    const get = async (path: string) => {
+      const { status, body } = await fetchBytes(`http://127.0.0.1:${port}${path}`);
+      return { status, text: Buffer.from(body).toString() };
+    };
+    await supervisor.waitFor("started");
+    await eventually("it is ready", async () => (await get("/ready")).status === 200);
+    expect(await get("/ready")).toEqual({ status: 200, text: "ready\n" });
+    const { text } = await get("/status.json");
+    expect(JSON.parse(text)).toMatchObject({
+      server: { connected: false },
+      collector: { state: "running", healthy: true },
+      storage: { unwritten: [] },
+    });
+    const token = (JSON.parse(await host.readState("local_link.json")) as { token: string }).token;
+    for (const secret of [...host.secrets, token]) expect(text).not.toContain(secret);
+    const metrics = (await get("/metrics")).text;
+    expect(metrics).toContain(`opamp_agent_connection_status{server="127.0.0.1:${host.ports.opamp}"} 0`);
+    expect(metrics).toMatch(/^opamp_agent_effective_config_hash\{hash="[0-9a-f]{64}"\} 1$/m);
+    expect(metrics).toContain('opamp_agent_collector_restarts_total{reason="signal"} 0');
+
+    process.kill(await host.onlyCollector(), "SIGKILL");
+    await eventually("the restart is counted", async () =>
+      (await get("/metrics")).text.includes('restarts_total{reason="signal"} 1'),
+    );
+    await eventually("it is ready again", async () => (await get("/ready")).status === 200);
+    await supervisor.kill("SIGTERM");
+  });
+});
+
 describe("the Collector's lines", () => {
   it("appear in the supervisor's log with their level, with passthrough_logs", async () => {
     const host = await supervisorHost({ agent: { passthrough_logs: true } });

@@ -25,6 +25,8 @@ const well: StatusView = {
   },
   remote_config: { status: "APPLIED", hash: "0123456789abcdef", error: null },
   quarantined: 0,
+  certificates: [{ use: "client", expires: "2026-01-04T02:00:00.000Z" }],
+  storage: { free_bytes: 1_000_000, unwritten: [] },
   change: null,
 };
 const terminal = {
@@ -44,6 +46,7 @@ Collector      running, pid 11, up 59s
 Health         healthy, StatusOK
 Program        /otelcol 0.149.0 (agent.executable)
 Server         wss://example.com/v1/opamp, connected since 2026-01-01 00:00:00Z (2h ago)
+Certificates   client until 2026-01-04 02:00:00Z (in 3d)
 Agent          0190
 Supervisor     1.2.3, pid 10, up 1d 1h`);
   });

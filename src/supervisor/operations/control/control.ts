@@ -1,15 +1,13 @@
 import { describeError } from "../../../foundation/errors.ts";
 import type { Logger } from "../../../foundation/logger.ts";
-import { countExits } from "./collector-exits.ts";
 import { type ClearDeps, clearQuarantine, type QuarantineCleared } from "./quarantine-clear.ts";
 import { listQuarantine } from "./quarantine-list.ts";
 import type { Selection } from "./select-quarantined.ts";
 import { serveControl } from "./server.ts";
-import { describeStatus, type StatusSources } from "./status.ts";
+import type { StatusView } from "./status-view.ts";
 
-interface ControlDeps
-  extends Omit<StatusSources, "startedAt" | "exits">,
-    Omit<ClearDeps, "collector" | "book"> {
+interface ControlDeps extends ClearDeps {
+  status: () => Promise<StatusView>;
   /** The state directory. */
   directory: string;
   logger: Logger;
@@ -20,15 +18,13 @@ interface ControlDeps
  * the same, so that a failure is only logged.
  */
 export async function openControl(deps: ControlDeps): Promise<{ close(): Promise<void> }> {
-  const { directory, logger, collector, clock } = deps;
-  const { exits, stop } = countExits(collector, clock);
-  const sources = { ...deps, exits, startedAt: clock.monotonic() };
+  const { directory, logger, status } = deps;
   const clear = (selection: Selection) => logged(deps, selection, () => clearQuarantine(selection, deps));
   const server = await serveControl({
     directory,
     logger,
     routes: {
-      "GET /v1/status": () => describeStatus(sources),
+      "GET /v1/status": status,
       "GET /v1/quarantine": async () => listQuarantine(deps.book.quarantined),
       "DELETE /v1/quarantine": () => clear({ t: "all" }),
       "DELETE /v1/quarantine/*": (hash) => clear({ t: "hash", hash }),
@@ -38,12 +34,7 @@ export async function openControl(deps: ControlDeps): Promise<{ close(): Promise
     logger.error(fields, "no command of an operator can be answered: the control socket cannot be made");
     return undefined;
   });
-  return {
-    async close() {
-      stop();
-      await server?.close();
-    },
-  };
+  return { close: async () => await server?.close() };
 }
 
 async function logged(

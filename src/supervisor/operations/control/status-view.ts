@@ -52,6 +52,13 @@ export const makeStatusSchema = () => {
     /** What the server is told of its last offer. */
     remote_config: z.object({ status: z.string(), hash: nullableText, error: nullableText }),
     quarantined: z.number(),
+    /** Of the connection to the server. */
+    certificates: z.array(z.object({ use: z.enum(["client", "authority", "kept"]), expires: z.string() })),
+    storage: z.object({
+      free_bytes: z.nullable(z.number()),
+      /** State files whose newest content the disk refuses; they are tried again. */
+      unwritten: z.array(z.string()),
+    }),
     /** The change under way. */
     change: z.nullable(z.object({ kind: z.string(), step: z.string(), trigger: z.string() })),
   });

@@ -9,8 +9,10 @@ import type { Journal } from "../../change/journal.ts";
 import type { Snapshots } from "../../change/snapshots.ts";
 import type { Collector } from "../../collector/collector.ts";
 import { readProcess } from "../../collector/process-identity.ts";
+import type { CertificateWatch } from "../../connection/certificate/certificate-watch.ts";
 import type { Upstream } from "../../connection/upstream.ts";
 import type { Reporter } from "../../report/reporter.ts";
+import type { StorageFacts } from "../../telemetry/supervisor-metrics.ts";
 import type { CollectorExits } from "./collector-exits.ts";
 import type { StatusView } from "./status-view.ts";
 import { findFaults } from "./verdict.ts";
@@ -40,6 +42,8 @@ export interface StatusSources {
   /** `missing` says why there is none. */
   program: () => Promise<RunningProgram | { missing: string }>;
   mask: (text: string) => string;
+  certificates: Pick<CertificateWatch, "certificates" | "concerns">;
+  storage: () => StorageFacts;
 }
 
 /** Everything an operator asks first, secrets masked. */
@@ -51,8 +55,10 @@ export async function describeStatus(sources: StatusSources): Promise<StatusView
     configuration: await describeConfiguration(sources),
     remote_config: describeRemoteConfig(sources),
     change: describeChange(sources),
+    storage: describeStorage(sources),
   };
-  const reasons = "missing" in program ? [program.missing] : findFaults(facts);
+  const faults = "missing" in program ? [program.missing] : findFaults(facts);
+  const reasons = [...faults, ...sources.certificates.concerns];
   return {
     verdict: reasons.length === 0 ? "healthy" : "degraded",
     reasons,
@@ -61,6 +67,7 @@ export async function describeStatus(sources: StatusSources): Promise<StatusView
     server: describeServer(sources),
     program: "missing" in program ? null : program,
     quarantined: book.quarantined.length,
+    certificates: describeCertificates(sources),
     ...facts,
   };
 }
@@ -120,6 +127,15 @@ function describeChange({ journal }: StatusSources): StatusView["change"] {
   if (entry === undefined) return null;
   const { trigger, what } = entry.detail;
   return { kind: entry.kind, step: entry.step, trigger: typeof what === "string" ? what : String(trigger) };
+}
+
+function describeCertificates({ certificates }: StatusSources): StatusView["certificates"] {
+  return certificates.certificates.map(({ use, validUntil }) => ({ use, expires: isoTime(validUntil) }));
+}
+
+function describeStorage({ storage }: StatusSources): StatusView["storage"] {
+  const { unwritten, freeBytes } = storage();
+  return { free_bytes: freeBytes ?? null, unwritten: [...unwritten] };
 }
 
 const seconds = (ms: number) => Math.round(ms / 1_000);

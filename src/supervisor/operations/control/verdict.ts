@@ -1,13 +1,13 @@
 import { firstLine } from "../../../foundation/first-line.ts";
 import type { StatusView } from "./status-view.ts";
 
-type Judged = Pick<StatusView, "collector" | "configuration" | "remote_config" | "change">;
+type Judged = Pick<StatusView, "collector" | "configuration" | "remote_config" | "change" | "storage">;
 
 /**
  * Why a host is not as it should be, worst first; empty where it is. To be without a server is no fault: a
  * Collector that is well and runs what is desired does its work.
  */
-export function findFaults({ collector, configuration, remote_config, change }: Judged): string[] {
+export function findFaults({ collector, configuration, remote_config, change, storage }: Judged): string[] {
   const { healthy, state, status, last_error } = collector;
   const faults: string[] = [];
   if (!healthy) faults.push(describeIllness(state, status, last_error));
@@ -19,6 +19,9 @@ export function findFaults({ collector, configuration, remote_config, change }: 
     faults.push(
       `the server's last configuration failed: ${firstLine(remote_config.error ?? "no reason is known")}`,
     );
+  }
+  if (storage.unwritten.length > 0) {
+    faults.push(`the disk refuses what is to be written down: ${storage.unwritten.join(", ")}`);
   }
   return faults;
 }

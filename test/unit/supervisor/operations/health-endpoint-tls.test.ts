@@ -37,7 +37,12 @@ healthcheck:
 `);
   const served = await serveHealth(
     settings.healthcheck,
-    { supervisorWorks: () => true },
+    {
+      supervisorWorks: () => true,
+      notReady: () => undefined,
+      status: () => Promise.reject(new Error("nobody asks for it")),
+      metrics: () => [],
+    },
     { clock, logger: silentLogger },
   );
   onTestFinished(() => served?.close());

@@ -19,6 +19,7 @@ function health(facts: Partial<HealthFacts>): ComponentHealth {
     running: "desired",
     failure: undefined,
     lastExit: undefined,
+    concerns: [],
     now: 1_700_000_000_000,
     ...facts,
   });
@@ -32,6 +33,17 @@ describe("describeHealth", () => {
       componentHealthMap: { "pipeline:traces": { healthy: true } },
     });
     expect(health({ reported })).toEqual(reported);
+  });
+
+  it("says of certificates that end soon beside it, and leaves it healthy", () => {
+    const reported = create(ComponentHealthSchema, { healthy: true, componentHealthMap: { extensions: {} } });
+    expect(health({ reported, concerns: ["one expires", "the other too"] })).toMatchObject({
+      healthy: true,
+      componentHealthMap: {
+        extensions: {},
+        certificates: { healthy: false, status: "expiring", lastError: "one expires; the other too" },
+      },
+    });
   });
 
   it.each(["last-known-good", "fallback", "bootstrap"] as const)("names what it runs instead: %s", (role) => {

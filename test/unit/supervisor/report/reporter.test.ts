@@ -26,6 +26,7 @@ function reporting(current: Partial<Reference> | null = {}) {
     { ...emptyBook, current: current && { ...reference, ...current } },
     async () => true,
   );
+  const concerns: string[] = [];
   const own = { identifying: { "service.name": "otelcol" }, nonIdentifying: {} };
   const reporter = new Reporter({
     state,
@@ -35,9 +36,10 @@ function reporting(current: Partial<Reference> | null = {}) {
     overrides: { identifying: {}, nonIdentifying: {} },
     redactedText: async (id) => `text of ${id}`,
     mask: (text) => text.replaceAll("s3cret", "[REDACTED]"),
+    concerns: () => concerns,
   });
   reporter.start(own);
-  return { rig, state, reporter, book };
+  return { rig, state, reporter, book, concerns };
 }
 
 function textOf(config: EffectiveConfig | undefined): string | undefined {
@@ -161,5 +163,18 @@ describe("Reporter", () => {
     await rig.running("a");
     reporter.shuttingDown();
     expect(state.get("health")).toMatchObject({ healthy: false, lastError: "Supervisor is shutdown" });
+  });
+});
+
+describe("certificates that end soon", () => {
+  it("are reported as soon as it is known, Collector or not", () => {
+    const { state, reporter, concerns } = reporting();
+    concerns.push("the client certificate expires");
+    reporter.refresh();
+    const told = () => state.get("health")?.componentHealthMap.certificates?.lastError;
+    expect(told()).toBe("the client certificate expires");
+    concerns.pop();
+    reporter.refresh();
+    expect(told()).toBeUndefined();
   });
 });

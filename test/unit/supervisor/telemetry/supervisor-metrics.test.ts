@@ -2,12 +2,14 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ReportedState } from "../../../../src/opamp/agent/reported-state.ts";
 import { RemoteConfigStatuses, RemoteConfigStatusSchema } from "../../../../src/opamp/messages.ts";
+import { InstallDurations } from "../../../../src/supervisor/telemetry/install-durations.ts";
 import { Restarts } from "../../../../src/supervisor/telemetry/restarts.ts";
 import {
   type MetricFacts,
   supervisorMetrics,
 } from "../../../../src/supervisor/telemetry/supervisor-metrics.ts";
 import { healthOf } from "../../../support/collector-rig.ts";
+import { ManualClock } from "../../../support/manual-clock.ts";
 
 const { RemoteConfigStatuses_APPLIED: applied, RemoteConfigStatuses_FAILED: failed } = RemoteConfigStatuses;
 const { RemoteConfigStatuses_APPLYING: applying } = RemoteConfigStatuses;
@@ -26,6 +28,9 @@ function metricsOf(facts: Partial<MetricFacts> = {}) {
     restarts: new Restarts(),
     connection: () => ({ server: "h:1", connected: false, lastAnswerAt: undefined }),
     effectiveConfigHash: () => undefined,
+    installs: new InstallDurations(new ManualClock()),
+    certificates: () => [],
+    storage: () => ({ unwritten: [], freeBytes: undefined }),
     ...facts,
   });
   const points = (name: string) => metrics.find((metric) => metric.name === name)?.points();
@@ -70,8 +75,25 @@ describe("the metrics of the supervisor", () => {
     expect(points("opamp_agent_effective_config_hash")).toEqual([{ value: 1, labels: { hash: "abc" } }]);
   });
 
+  it("tell when certificates end, and how the disk takes what is written", () => {
+    const certificates = () => [
+      { use: "client" as const, validFrom: 0, validUntil: 1_500, noticeMs: 0 },
+      { use: "authority" as const, validFrom: 0, validUntil: 3_000, noticeMs: 0 },
+    ];
+    const storage = () => ({ unwritten: ["a", "b"], freeBytes: 7 });
+    const { points } = metricsOf({ certificates, storage });
+    expect(points("opamp_agent_certificate_expiry_timestamp_seconds")).toEqual([
+      { value: 1.5, labels: { certificate: "client" } },
+      { value: 3, labels: { certificate: "authority" } },
+    ]);
+    expect(points("opamp_agent_storage_unwritten_files")).toEqual([{ value: 2, labels: {} }]);
+    expect(points("opamp_agent_storage_free_bytes")).toEqual([{ value: 7, labels: {} }]);
+  });
+
   it("have no value for what is not known", () => {
     const { points } = metricsOf();
+    expect(points("opamp_agent_storage_free_bytes")).toEqual([]);
+    expect(points("opamp_agent_package_install_duration_seconds")).toEqual([]);
     expect(points("opamp_agent_last_heartbeat_timestamp_seconds")).toEqual([]);
     expect(points("opamp_agent_effective_config_hash")).toEqual([]);
   });

@@ -10,6 +10,7 @@ import {
   type Reference,
 } from "../../../../../src/supervisor/change/configuration-book.ts";
 import type { JournalEntry } from "../../../../../src/supervisor/change/journal.ts";
+import type { WatchedCertificate } from "../../../../../src/supervisor/connection/certificate/certificate-watch.ts";
 import { countExits } from "../../../../../src/supervisor/operations/control/collector-exits.ts";
 import {
   describeStatus,
@@ -37,7 +38,7 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
   const book = new ConfigurationBook({ ...emptyBook, current }, async () => true);
   const mask = (text: string) => text.replaceAll("s3cret", "[REDACTED]");
   const reporter = new Reporter({
-    ...{ state, collector: rig.collector, book, clock: rig.clock, mask },
+    ...{ state, collector: rig.collector, book, clock: rig.clock, mask, concerns: () => [] },
     overrides: { identifying: {}, nonIdentifying: {} },
     redactedText: async () => "",
   });
@@ -50,10 +51,12 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
     lastError: "401: bad token s3cret" as string | undefined,
   };
   const { exits, stop } = countExits(rig.collector, rig.clock);
+  const certificates = { certificates: [] as WatchedCertificate[], concerns: [] as string[] };
+  const storage = { unwritten: [] as string[], freeBytes: 1_000 };
   const tell = async () => {
     const view = await describeStatus({
       ...{ clock: rig.clock, version: "1.2.3", startedAt: 0, state, collector: rig.collector, exits, book },
-      ...{ journal, reporter, mask, upstream: { presence } },
+      ...{ journal, reporter, mask, upstream: { presence }, certificates, storage: () => storage },
       snapshots: { path: (id) => join(directory, `${id}.yaml`) },
       program: async () => program,
     });
@@ -68,7 +71,7 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
     );
     reporter.refresh();
   };
-  return { rig, directory, state, book, journal, presence, tell, verdict, stop };
+  return { rig, directory, state, book, journal, presence, tell, verdict, stop, certificates, storage };
 }
 
 describe("describeStatus", () => {
@@ -99,6 +102,27 @@ describe("describeStatus", () => {
       configuration: { role: "desired", remote_hash: "aabbcc", since: expect.stringMatching(/^2.*Z$/) },
       remote_config: { status: "APPLIED", hash: "aabb", error: null },
       change: null,
+    });
+  });
+
+  it("names a certificate that ends soon, and what the disk refuses", async () => {
+    const { rig, certificates, storage, tell } = host();
+    await rig.running("a");
+    const validUntil = Date.parse("2026-01-05T00:00:00Z");
+    certificates.certificates = [{ use: "client", validFrom: 0, validUntil, noticeMs: 1 }];
+    expect(await tell()).toMatchObject({
+      verdict: "healthy",
+      certificates: [{ use: "client", expires: "2026-01-05T00:00:00.000Z" }],
+      storage: { free_bytes: 1_000, unwritten: [] },
+    });
+    certificates.concerns = ["the client certificate expires soon"];
+    storage.unwritten = ["crashes.json"];
+    expect(await tell()).toMatchObject({
+      verdict: "degraded",
+      reasons: [
+        "the disk refuses what is to be written down: crashes.json",
+        "the client certificate expires soon",
+      ],
     });
   });
 

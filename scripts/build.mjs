@@ -54,10 +54,13 @@ async function makeProgram(program, entry, work) {
   return [...Object.keys(bundled.inputs), ...Object.keys(besides.inputs)];
 }
 
+/** Commands of an operator: in the supervisor's own file they would take memory for as long as it runs. */
+const apart = new Set(["src/cli/operator-commands.ts"]);
+
 /**
  * What a program only loads by `await import()`, and with it packages that nothing else of the program
- * needs: each gets a file of its own, which a start without it does not read. Resolves to source file and
- * name of each.
+ * needs, or is to be apart: each gets a file of its own, which a start without it does not read. Resolves to
+ * source file and name of each.
  */
 async function lazyParts(entry) {
   const { inputs } = await bundle({ probe: entry }, "probe", { write: false });
@@ -74,7 +77,8 @@ async function lazyParts(entry) {
   const ours = Object.entries(inputs).filter(([path]) => !isPackage(path));
   const late = ours.flatMap(([, { imports }]) => imports.filter(({ kind }) => kind === "dynamic-import"));
   const parts = late.filter(({ path }) => {
-    return !atStart.has(path) && [...loadedWith(path)].some((file) => isPackage(file) && !atStart.has(file));
+    const bringsPackages = [...loadedWith(path)].some((file) => isPackage(file) && !atStart.has(file));
+    return !atStart.has(path) && (apart.has(path) || bringsPackages);
   });
   const names = new Map(parts.map(({ path, original }) => [path, partName(path, original)]));
   // One would be loaded in the other's place.

@@ -71,21 +71,24 @@ export function logFormat(format: "json" | "terminal" | "auto"): "json" | "termi
   return process.stdout.isTTY ? "terminal" : "json";
 }
 
-/** Runs a program to its end and exits with its code; what is wrong with call or settings is exit code 2. */
+/** Says what went wrong and gives the exit code for it; what is wrong with call or settings is exit code 2. */
+export function failureExit(name: string, error: unknown): number {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${name}: ${error.message}\nTry ${name} --help\n`);
+    return exitCode.usage;
+  }
+  if (error instanceof SettingsError) {
+    process.stderr.write(`${error.message}\n`);
+    return exitCode.usage;
+  }
+  process.stderr.write(`${name}: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return exitCode.failed;
+}
+
+/** Runs a program to its end and exits with its code. */
 export function runProgram(name: string, main: (argv: readonly string[]) => Promise<number>): void {
   main(process.argv.slice(2)).then(
     (code) => process.exit(code),
-    (error: unknown) => {
-      if (error instanceof UsageError) {
-        process.stderr.write(`${name}: ${error.message}\nTry ${name} --help\n`);
-        process.exit(exitCode.usage);
-      }
-      if (error instanceof SettingsError) {
-        process.stderr.write(`${error.message}\n`);
-        process.exit(exitCode.usage);
-      }
-      process.stderr.write(`${name}: ${error instanceof Error ? error.stack : String(error)}\n`);
-      process.exit(exitCode.failed);
-    },
+    (error: unknown) => process.exit(failureExit(name, error)),
   );
 }

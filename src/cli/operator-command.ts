@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 import { describeError } from "../foundation/errors.ts";
 import { loadStorageSettings } from "../supervisor/settings/load-storage.ts";
 import { UsageError } from "./command-line.ts";
@@ -10,46 +10,46 @@ export interface OperatorCommand {
   run(args: readonly string[]): Promise<number>;
 }
 
-/** Runs the command that is called for and resolves to its exit code; undefined when it is none of these. */
-export async function runOperatorCommand(
-  argv: readonly string[],
-  commands: Readonly<Record<string, OperatorCommand>>,
-): Promise<number | undefined> {
-  const args = argv.map((argument) => argument.replace(/^-(config|help)(?==|$)/, "--$1"));
-  const { tokens } = parseArgs({
-    args,
-    strict: false,
-    tokens: true,
-    options: { config: { type: "string" }, "log-level": { type: "string" } },
-  });
-  const first = tokens.find((token) => token.kind === "positional");
-  const command = first && Object.hasOwn(commands, first.value) ? commands[first.value] : undefined;
-  if (first === undefined || command === undefined) return undefined;
-  const rest = args.toSpliced(first.index, 1);
-  if (rest.includes("--help") || rest.includes("-h")) {
-    process.stdout.write(command.usage);
-    return 0;
-  }
-  return command.run(rest);
+interface OperatorOptions<Flag extends string, Name extends string> {
+  config: string;
+  positionals: readonly string[];
+  has: (flag: Flag) => boolean;
+  textOf: (name: Name) => string | undefined;
 }
 
 /**
- * Reads the options of a command: `--config`, and those flags that it has.
+ * Reads the options of a command: `--config`, and those flags and options with a value that it has.
  * @throws UsageError
  */
-export function parseOperatorOptions<Flag extends string>(
+export function parseOperatorOptions<Flag extends string, Name extends string = never>(
   args: readonly string[],
   flags: readonly Flag[],
-): { config: string; positionals: readonly string[]; has: (flag: Flag) => boolean } {
-  const options = Object.fromEntries(flags.map((flag) => [flag, { type: "boolean" as const }]));
-  const { values, positionals } = parse({ ...options, config: { type: "string" } }, args);
+  { named = [], short = {} }: { named?: readonly Name[]; short?: Partial<Record<Flag, string>> } = {},
+): OperatorOptions<Flag, Name> {
+  const { values, positionals } = parse(
+    {
+      ...Object.fromEntries(
+        flags.map((flag) => {
+          const letter = short[flag];
+          return [flag, { type: "boolean", ...(letter !== undefined && { short: letter }) }];
+        }),
+      ),
+      ...Object.fromEntries(named.map((name) => [name, { type: "string" }])),
+      config: { type: "string" },
+    },
+    args,
+  );
   const { config } = values;
   if (typeof config !== "string")
     throw new UsageError("--config FILE is missing: the settings of the supervisor");
-  return { config, positionals, has: (flag) => values[flag] === true };
+  const textOf = (name: Name) => {
+    const value = values[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  return { config, positionals, has: (flag) => values[flag] === true, textOf };
 }
 
-function parse(options: Record<string, { type: "boolean" | "string" }>, args: readonly string[]) {
+function parse(options: NonNullable<ParseArgsConfig["options"]>, args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (error) {

@@ -7,22 +7,19 @@ import { type LoadedSupervisorSettings, loadSupervisorSettings } from "../superv
 import { startSupervisor } from "../supervisor/supervisor.ts";
 import { openTelemetry } from "../supervisor/telemetry/open-telemetry.ts";
 import { exitCode, logFormat, nextSignal, parseCommandLine, runProgram, UsageError } from "./command-line.ts";
-import { runOperatorCommand } from "./operator-command.ts";
-import { quarantine } from "./quarantine.ts";
-import { status } from "./status.ts";
+import { findOperatorCommand } from "./operator-command-names.ts";
 import { version } from "./version.ts";
 
 const usage = `Usage: opamp-supervisor --config FILE [--log-level LEVEL]
-       opamp-supervisor validate --config FILE
-       opamp-supervisor status --config FILE [--json]
-       opamp-supervisor quarantine list|clear --config FILE
+       opamp-supervisor COMMAND --config FILE
 
 Keeps one OpenTelemetry Collector running and lets an OpAMP server change it safely.
 
-Commands:
-  validate          check a settings file and start nothing
+Commands, each with a --help of its own:
   status            how the supervisor of this host and its Collector are; exit code 0 if well
-  quarantine        what failed here and is not tried again, and how to clear it; both have a --help of their own
+  logs              what the Collector, and the supervisor, have logged
+  quarantine        what failed here and is not tried again, and how to clear it
+  validate          check a settings file and start nothing
 
 Options:
   --config FILE     settings (supervisor.yaml); every key is explained in supervisor.example.yaml
@@ -39,8 +36,11 @@ Exit codes: 0 stopped as told or nothing wrong, 1 could not start or run, 2 bad 
 `;
 
 async function main(argv: readonly string[]): Promise<number> {
-  const operated = await runOperatorCommand(argv, { status, quarantine });
-  if (operated !== undefined) return operated;
+  const operator = findOperatorCommand(argv);
+  if (operator !== undefined) {
+    const { runOperatorCommand } = await import("./operator-commands.ts");
+    return runOperatorCommand(operator.name, operator.args);
+  }
   const args = parseCommandLine(argv);
   switch (args.command) {
     case "help":

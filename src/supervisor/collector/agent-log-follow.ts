@@ -14,6 +14,8 @@ export interface FollowOptions {
   from: number;
   /** Gets each line without its end. Must not throw. */
   onLine: (line: string) => void;
+  /** Where somebody else's rotation copies the file to before it is truncated: the rest is read from there. */
+  copiedTo?: string;
   clock?: Clock;
 }
 
@@ -25,14 +27,16 @@ export class LogFollower {
   readonly #path: string;
   readonly #onLine: (line: string) => void;
   readonly #clock: Clock;
+  readonly #copiedTo: string | undefined;
   #offset: number;
   #partial = Buffer.alloc(0);
   #timer: Timer | undefined;
   #closed = false;
   #busy: Promise<void> = Promise.resolve();
 
-  constructor({ path, from, onLine, clock = systemClock }: FollowOptions) {
+  constructor({ path, from, onLine, copiedTo, clock = systemClock }: FollowOptions) {
     this.#path = path;
+    this.#copiedTo = copiedTo;
     this.#offset = from;
     this.#onLine = onLine;
     this.#clock = clock;
@@ -71,9 +75,17 @@ export class LogFollower {
 
   async #readToEnd(): Promise<void> {
     const size = await sizeOf(this.#path);
-    if (size < this.#offset) this.#offset = 0;
-    if (size === this.#offset) return;
-    const file = await open(this.#path, "r");
+    if (size < this.#offset) {
+      // Unless it was rotated more than once since the last look, the copy goes on where that look ended.
+      if (this.#copiedTo !== undefined && (await sizeOf(this.#copiedTo)) > this.#offset)
+        await this.#readFrom(this.#copiedTo);
+      this.#offset = 0;
+    }
+    if (size > this.#offset) await this.#readFrom(this.#path);
+  }
+
+  async #readFrom(path: string): Promise<void> {
+    const file = await open(path, "r");
     try {
       const buffer = Buffer.alloc(readBytes);
       for (;;) {

@@ -1,24 +1,8 @@
-import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { launcher } from "../../support/supervisor-host.ts";
+import { runCommand } from "../../support/run-command.ts";
 import { tempDir } from "../../support/temp-dir.ts";
-
-interface Outcome {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-async function run(...args: string[]): Promise<Outcome> {
-  try {
-    return { code: 0, ...(await promisify(execFile)(launcher, args)) };
-  } catch (error) {
-    return error as Outcome;
-  }
-}
 
 function settingsFile(content: object | string): string {
   const path = join(tempDir(), "supervisor.yaml");
@@ -33,7 +17,7 @@ const { version } = JSON.parse(readFileSync(packageJson, "utf8")) as { version: 
 
 describe("opamp-supervisor", () => {
   it("--help prints the usage, every option and the signals", async () => {
-    const { code, stdout } = await run("--help");
+    const { code, stdout } = await runCommand("--help");
     expect(code).toBe(0);
     for (const word of ["Usage: opamp-supervisor", "--config", "--log-level", "validate", "SIGUSR2"]) {
       expect(stdout).toContain(word);
@@ -41,7 +25,7 @@ describe("opamp-supervisor", () => {
   });
 
   it("--version prints the package's", async () => {
-    expect(await run("--version")).toMatchObject({ code: 0, stdout: `opamp-supervisor ${version}\n` });
+    expect(await runCommand("--version")).toMatchObject({ code: 0, stdout: `opamp-supervisor ${version}\n` });
   });
 
   it.each([
@@ -50,7 +34,7 @@ describe("opamp-supervisor", () => {
     [[], /--config FILE is missing/],
     [["--config", "x", "--log-level", "loud"], /--log-level loud: expected one of/],
   ])("%j is bad usage", async (args, message) => {
-    const { code, stdout, stderr } = await run(...args);
+    const { code, stdout, stderr } = await runCommand(...args);
     expect(code).toBe(2);
     expect(stdout).toBe("");
     expect(stderr).toMatch(message);
@@ -59,8 +43,11 @@ describe("opamp-supervisor", () => {
 
   it("validate --config accepts a good file and starts nothing", async () => {
     const path = settingsFile(good);
-    expect(await run("validate", "--config", path)).toMatchObject({ code: 0, stdout: `${path}: valid\n` });
-    expect(await run("validate", `-config=${path}`)).toMatchObject({ code: 0 });
+    expect(await runCommand("validate", "--config", path)).toMatchObject({
+      code: 0,
+      stdout: `${path}: valid\n`,
+    });
+    expect(await runCommand("validate", `-config=${path}`)).toMatchObject({ code: 0 });
   });
 
   it.each([
@@ -74,7 +61,7 @@ describe("opamp-supervisor", () => {
       ["validate", "--config", path],
       ["--config", path],
     ]) {
-      const { code, stderr } = await run(...args);
+      const { code, stderr } = await runCommand(...args);
       expect(code).toBe(2);
       expect(stderr).toContain(path);
       expect(stderr).toMatch(message);
@@ -90,16 +77,16 @@ describe("opamp-supervisor", () => {
   ])("of %s validate only warns that the Collector is not there; a start fails", async (_what, content) => {
     const path = settingsFile(content);
     const message = /\/no\/such\/otelcol/;
-    const { code, stdout, stderr } = await run("validate", "--config", path);
+    const { code, stdout, stderr } = await runCommand("validate", "--config", path);
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${path}: valid\n` });
     expect(stderr).toMatch(/^warning: /);
     expect(stderr).toMatch(message);
-    const start = await run("--config", path);
+    const start = await runCommand("--config", path);
     expect(start).toMatchObject({ code: 2, stderr: expect.stringMatching(message) as string });
   });
 
   it("without the file says so", async () => {
-    const { code, stderr } = await run("--config", "/no/such/supervisor.yaml");
+    const { code, stderr } = await runCommand("--config", "/no/such/supervisor.yaml");
     expect(code).toBe(2);
     expect(stderr).toContain("/no/such/supervisor.yaml");
   });

@@ -1,34 +1,17 @@
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, chown, readdir, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { emptyBook } from "../../../src/supervisor/change/configuration-book.ts";
 import { freePort } from "../../support/free-port.ts";
 import { hashOf, remoteConfig } from "../../support/recording-opamp-server.ts";
-import { launcher, type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
+import { operate, runCommand } from "../../support/run-command.ts";
+import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 
 const nobody = 65_534;
-
-interface Outcome {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-async function run(...args: string[]): Promise<Outcome> {
-  try {
-    return { code: 0, ...(await promisify(execFile)(launcher, args)) };
-  } catch (error) {
-    return error as Outcome;
-  }
-}
-
-const operate = (host: SupervisorHost, ...args: string[]) => run(...args, "--config", host.settingsPath);
 
 async function statusOf(host: SupervisorHost) {
   const { code, stdout } = await operate(host, "status", "--json");
@@ -177,7 +160,7 @@ describe("status", () => {
       path,
       `{storage: {directory: ${host.stateDir}}, server: {endpoint: "\${file:/no/such}"}, odd: 1}`,
     );
-    expect(await run("status", "--config", path)).toMatchObject({ code: 2, stderr: "" });
+    expect(await runCommand("status", "--config", path)).toMatchObject({ code: 2, stderr: "" });
   });
 });
 
@@ -304,14 +287,14 @@ describe("a command of an operator", () => {
     [["quarantine", "clear", "abcdef", "--all", "--config", "x"], 2, /HASH or --all/],
     [["quarantine", "list", "--config", "/no/such.yaml"], 2, /\/no\/such\.yaml/],
   ])("%j is bad usage", async (args, code, message) => {
-    const outcome = await run(...args);
+    const outcome = await runCommand(...args);
     expect(outcome.code).toBe(code);
     expect(outcome.stdout).toBe("");
     expect(outcome.stderr).toMatch(message);
   });
 
   it.each(["status", "quarantine"])("%s --help prints its usage and exit codes", async (name) => {
-    const { code, stdout } = await run(name, "--help");
+    const { code, stdout } = await runCommand(name, "--help");
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^Usage: opamp-supervisor ${name} `));
     expect(stdout).toContain("Exit codes");

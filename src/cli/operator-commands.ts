@@ -1,0 +1,25 @@
+import { failureExit } from "./command-line.ts";
+import { logs } from "./logs.ts";
+import type { OperatorCommand } from "./operator-command.ts";
+import type { OperatorCommandName } from "./operator-command-names.ts";
+import { quarantine } from "./quarantine.ts";
+import { status } from "./status.ts";
+
+const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = { status, logs, quarantine };
+
+/** Runs a command of an operator and resolves to its exit code. Loaded by the process of such a command only. */
+export async function runOperatorCommand(
+  name: OperatorCommandName,
+  args: readonly string[],
+): Promise<number> {
+  const command = commands[name];
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(command.usage);
+    return 0;
+  }
+  try {
+    return await command.run(args);
+  } catch (error) {
+    return failureExit(`opamp-supervisor ${name}`, error);
+  }
+}

@@ -5,9 +5,7 @@ import { ServerCapability } from "../opamp/bits.ts";
 import { figuresCapability } from "../opamp/figures.ts";
 import { OpampEndpoint } from "../opamp/server/endpoint.ts";
 import { AgentService } from "./agent-service.ts";
-import { apiListener } from "./api/node-adapter.ts";
-import { createRouter } from "./api/router.ts";
-import { apiRoutes } from "./api/routes.ts";
+import { createApi } from "./api/api.ts";
 import type { Configuration } from "./configurations/configuration.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
@@ -106,12 +104,16 @@ async function serve(
     },
   );
   const state = { ready: false };
-  const routes = apiRoutes({
-    fleet,
-    service,
-    offering,
-    catalogue: packages?.catalogue,
-    isReady: () => state.ready,
+  const api = await createApi({
+    rooms: {
+      fleet,
+      service,
+      offering,
+      catalogue: packages?.catalogue,
+      isReady: () => state.ready,
+    },
+    log,
+    maxBodyBytes: management.maxBodyBytes,
   });
 
   const onError = (error: Error) =>
@@ -132,7 +134,7 @@ async function serve(
     onError,
     address: management.address,
     tls: management.tls,
-    onRequest: apiListener({ handler: createRouter(routes, log), maxBodyBytes: management.maxBodyBytes }),
+    onRequest: api,
   }).catch(async (error: unknown) => {
     await agents.close();
     throw error;

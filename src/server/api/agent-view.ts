@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import { toHex } from "../../foundation/hex.ts";
 import type {
   AvailableComponents,
@@ -12,9 +13,10 @@ import type { Agent } from "../fleet/agent.ts";
 import { capabilityNames } from "../fleet/capabilities.ts";
 import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
 import type { Assigned } from "../offers/offering.ts";
+import type { agentDetailSchema, agentSummarySchema, ComponentsView, HealthView } from "./agent-schema.ts";
 
-/** An Agent in a list: everything but what can be large. Undefined fields are left out of the JSON. */
-export function agentSummary(agent: Agent, assigned: Assigned) {
+/** An Agent in a list. Undefined fields are left out of the JSON. */
+export function agentSummary(agent: Agent, assigned: Assigned): z.infer<typeof agentSummarySchema> {
   const { state, labels } = agent;
   return {
     id: agent.id,
@@ -37,8 +39,8 @@ export function agentSummary(agent: Agent, assigned: Assigned) {
   };
 }
 
-/** An Agent by itself: the summary, and the parts that can be large. */
-export function agentDetail(agent: Agent, assigned: Assigned) {
+/** An Agent by itself. */
+export function agentDetail(agent: Agent, assigned: Assigned): z.infer<typeof agentDetailSchema> {
   const { state } = agent;
   return {
     ...agentSummary(agent, assigned),
@@ -59,10 +61,6 @@ function healthSummary(reported: ComponentHealth) {
     start_time: isoTimeOfNanoseconds(reported.startTimeUnixNano),
     status_time: isoTimeOfNanoseconds(reported.statusTimeUnixNano),
   };
-}
-
-interface HealthView extends ReturnType<typeof healthSummary> {
-  components?: Record<string, HealthView>;
 }
 
 function health(reported: ComponentHealth): HealthView {
@@ -121,10 +119,6 @@ function mapPackages<T>(reported: PackageStatuses | undefined, view: (status: Pa
 /** Empty text is how the protocol says that there is none. */
 function textOf(text: string | undefined): string | undefined {
   return text === "" ? undefined : text;
-}
-
-interface ComponentsView {
-  [name: string]: ComponentsView;
 }
 
 function components(reported: AvailableComponents | undefined): ComponentsView {

@@ -1,33 +1,71 @@
+import * as z from "zod";
 import type { Configuration } from "../configurations/configuration.ts";
-import { ConfigurationBodyError, configurationFromBody } from "../configurations/yaml-body.ts";
+import {
+  type BodyOptions,
+  ConfigurationBodyError,
+  configurationFromBody,
+} from "../configurations/yaml-body.ts";
 import type { PushResult } from "../offers/offering.ts";
-import { type ApiRequest, type ApiResult, knownQuery, ProblemError } from "./http.ts";
-import { type PackagesApi, packageSet, pushView } from "./packages.ts";
-import { selectorFrom } from "./selector-query.ts";
+import type { Api } from "./api.ts";
+import { rawBody } from "./bodies.ts";
+import { type PackagesApi, packageSet, packagesPushSchema, pushView } from "./packages.ts";
+import { ProblemError } from "./problem.ts";
+import { pushedTo } from "./push-schema.ts";
+import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
-/**
- * `POST /config`: the body, YAML under any content type, becomes the desired configuration of `?selector=`.
- * `?packages=name:version,…` makes these the desired packages with it; an Agent gets both in one message.
- */
-export async function pushConfig(
-  { offering, catalogue }: PackagesApi,
-  request: ApiRequest,
-): Promise<ApiResult> {
-  const query = knownQuery(request.query, ["selector", "empty", "packages"]);
-  const selector = selectorFrom(query.selector);
-  const configuration = parseBody(request, isTrue(query.empty));
-  if (query.packages === undefined) {
-    return { status: 200, body: resultView(offering.pushConfiguration(selector, configuration)) };
-  }
-  const set = await packageSet(catalogue, parsePackages(query.packages));
-  const both = offering.pushBoth(selector, configuration, set);
-  return {
-    status: 200,
-    body: { ...resultView(both.configuration), packages_offer: pushView(both.packages) },
-  };
+const configPushSchema = z.object({
+  config_hash: z.string(),
+  selector: z.string(),
+  matched: z.int(),
+  ...pushedTo,
+});
+
+export function configRoutes(api: Api, { offering, catalogue }: PackagesApi): void {
+  api.post(
+    "/api/v1/config",
+    {
+      schema: {
+        tags: ["configurations"],
+        summary: "Makes the body, YAML under any content type, the desired configuration of the selector",
+        consumes: ["application/yaml"],
+        querystring: z.strictObject({
+          selector: selectorParameter,
+          empty: z
+            .enum(["true", "false"])
+            .optional()
+            .describe("true, with an empty body: no configuration at all, which stops the Collector"),
+          packages: z
+            .string()
+            .optional()
+            .describe(
+              "name:version,...: makes these the desired packages; an agent gets both in one message",
+            ),
+        }),
+        body: rawBody,
+        response: { 200: configPushSchema.extend({ packages_offer: packagesPushSchema.optional() }) },
+      },
+    },
+    async ({ query, body, headers }) => {
+      const selector = selectorFrom(query.selector);
+      const contentType = headers["content-type"];
+      const configuration = parseBody(body, { empty: query.empty === "true", contentType });
+      if (query.packages === undefined) {
+        return resultView(offering.pushConfiguration(selector, configuration));
+      }
+      const set = await packageSet(catalogue, parsePackages(query.packages));
+      const both = offering.pushBoth(selector, configuration, set);
+      return { ...resultView(both.configuration), packages_offer: pushView(both.packages) };
+    },
+  );
 }
 
-function resultView({ assignment, matched, offered, pending, skipped }: PushResult<Configuration>) {
+function resultView({
+  assignment,
+  matched,
+  offered,
+  pending,
+  skipped,
+}: PushResult<Configuration>): z.infer<typeof configPushSchema> {
   return {
     config_hash: assignment.desired.hashHex,
     selector: assignment.selector.text,
@@ -38,24 +76,13 @@ function resultView({ assignment, matched, offered, pending, skipped }: PushResu
   };
 }
 
-function parseBody(request: ApiRequest, empty: boolean): Configuration {
+function parseBody(body: Uint8Array, options: BodyOptions): Configuration {
   try {
-    return configurationFromBody(request.body, { empty, contentType: request.contentType });
+    return configurationFromBody(body, options);
   } catch (error) {
-    if (error instanceof ConfigurationBodyError)
-      throw new ProblemError(400, "Bad configuration", error.message);
+    if (error instanceof ConfigurationBodyError) throw new ProblemError("bad-configuration", error.message);
     throw error;
   }
-}
-
-function isTrue(text: string | undefined): boolean {
-  if (text === undefined || text === "false") return false;
-  if (text === "true") return true;
-  throw new ProblemError(
-    400,
-    "Bad query parameter",
-    `empty must be true or false, not ${JSON.stringify(text)}`,
-  );
 }
 
 function parsePackages(text: string): Record<string, string> {
@@ -63,11 +90,11 @@ function parsePackages(text: string): Record<string, string> {
     const [, name, version] = /^\s*([^:\s]+):([^:\s]+)\s*$/.exec(pair) ?? [];
     if (name !== undefined && version !== undefined) return [name, version] as const;
     const problem = `packages must be name:version,name:version, not ${JSON.stringify(text)}`;
-    throw new ProblemError(400, "Bad query parameter", problem);
+    throw new ProblemError("bad-query-parameter", problem);
   });
   const names = new Set(pairs.map(([name]) => name));
   if (names.size < pairs.length) {
-    throw new ProblemError(400, "Bad query parameter", "packages names a package more than once");
+    throw new ProblemError("bad-query-parameter", "packages names a package more than once");
   }
   return Object.fromEntries(pairs);
 }

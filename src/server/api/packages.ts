@@ -1,10 +1,12 @@
-import * as z from "zod/mini";
+import * as z from "zod";
 import type { Offering, PushResult } from "../offers/offering.ts";
 import type { PackageCatalogue } from "../packages/catalogue.ts";
 import { choosePackages, PackageChoiceError } from "../packages/choice.ts";
 import type { PackageSet } from "../packages/package-set.ts";
-import { type ApiRequest, type ApiResult, knownQuery, ProblemError } from "./http.ts";
-import { selectorFrom } from "./selector-query.ts";
+import type { Api } from "./api.ts";
+import { ProblemError } from "./problem.ts";
+import { pushedTo } from "./push-schema.ts";
+import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
 export interface PackagesApi {
   offering: Offering;
@@ -12,37 +14,98 @@ export interface PackagesApi {
   catalogue: PackageCatalogue | undefined;
 }
 
-/** `GET /packages`: what can be offered, and what of the folder cannot and why. */
-export async function listPackages({ catalogue }: PackagesApi, request: ApiRequest): Promise<ApiResult> {
-  knownQuery(request.query, []);
-  const known = present(catalogue);
-  await known.settled();
-  return { status: 200, body: catalogueView(known) };
-}
+const offerBody = z
+  .strictObject({ packages: z.record(z.string(), z.string()), selector: z.string().optional() })
+  .meta({ examples: [{ packages: { collector: "0.150.0" }, selector: "env=prod" }] });
 
-/** `POST /packages/rescan`: reads the folder now, also what was changed a moment ago, and answers as the list does. */
-export async function rescanPackages({ catalogue }: PackagesApi, request: ApiRequest): Promise<ApiResult> {
-  knownQuery(request.query, []);
-  const known = present(catalogue);
-  await known.rescan();
-  return { status: 200, body: catalogueView(known) };
-}
+const leftOut = z.array(z.object({ path: z.string(), reason: z.string() })).readonly();
 
-/** `POST /packages/offer`: the packages of the body, and no others, become the desired ones of the selector. */
-export async function offerPackages(
-  { offering, catalogue }: PackagesApi,
-  request: ApiRequest,
-): Promise<ApiResult> {
-  const query = knownQuery(request.query, ["selector"]);
-  const body = parseBody(request.body);
-  if (query.selector !== undefined && body.selector !== undefined) {
-    throw new ProblemError(400, "Repeated selector", "give selector in the query or in the body, not both");
-  }
-  const selector = selectorFrom(query.selector ?? body.selector);
-  const set = await packageSet(catalogue, body.packages);
-  const result = offering.pushPackages(selector, set);
-  const { matched, assignment } = result;
-  return { status: 200, body: { ...pushView(result), selector: assignment.selector.text, matched } };
+const catalogueSchema = z.object({
+  packages: z.array(
+    z.object({
+      name: z.string(),
+      type: z.enum(["top-level", "addon"]).optional(),
+      versions: z.array(
+        z.object({
+          version: z.string(),
+          file: z.string(),
+          size: z.int().describe("Bytes"),
+          sha256: z.string(),
+          signed: z.boolean(),
+          modified: z.string().meta({ format: "date-time" }),
+        }),
+      ),
+    }),
+  ),
+  problems: leftOut,
+  waiting: leftOut,
+});
+
+/** What became of an offer of packages. */
+export const packagesPushSchema = z.object({
+  packages_hash: z.string(),
+  packages: z.record(z.string(), z.string()).describe("Version of each"),
+  ...pushedTo,
+});
+
+export function packageRoutes(api: Api, { offering, catalogue }: PackagesApi): void {
+  api.get(
+    "/api/v1/packages",
+    {
+      schema: {
+        tags: ["packages"],
+        summary: "What can be offered, and what of the folder cannot and why",
+        response: { 200: catalogueSchema },
+      },
+    },
+    async () => {
+      const known = present(catalogue);
+      await known.settled();
+      return catalogueView(known);
+    },
+  );
+
+  api.post(
+    "/api/v1/packages/rescan",
+    {
+      schema: {
+        tags: ["packages"],
+        summary: "Reads the folder now, also what was changed a moment ago, and answers as the list does",
+        response: { 200: catalogueSchema },
+      },
+    },
+    async () => {
+      const known = present(catalogue);
+      await known.rescan();
+      return catalogueView(known);
+    },
+  );
+
+  api.post(
+    "/api/v1/packages/offer",
+    {
+      schema: {
+        tags: ["packages"],
+        summary: "Makes the packages of the body, and no others, the desired ones of the selector",
+        querystring: z.strictObject({ selector: selectorParameter }),
+        body: offerBody,
+        response: {
+          200: packagesPushSchema.extend({ selector: z.string(), matched: z.int() }),
+        },
+      },
+    },
+    async ({ query, body }) => {
+      if (query.selector !== undefined && body.selector !== undefined) {
+        const detail = "give selector in the query or in the body, not both";
+        throw new ProblemError("repeated-selector", detail);
+      }
+      const selector = selectorFrom(query.selector ?? body.selector);
+      const set = await packageSet(catalogue, body.packages);
+      const result = offering.pushPackages(selector, set);
+      const { matched, assignment } = result;
+      return { ...pushView(result), selector: assignment.selector.text, matched };
+    },
+  );
 }
 
 /** The set of these versions by name. @throws ProblemError 400 for what is not in the catalogue, 409 without one. */
@@ -55,13 +118,18 @@ export async function packageSet(
   try {
     return choosePackages(known, wanted);
   } catch (error) {
-    if (error instanceof PackageChoiceError) throw new ProblemError(400, "Bad packages", error.message);
+    if (error instanceof PackageChoiceError) throw new ProblemError("bad-packages", error.message);
     throw error;
   }
 }
 
 /** What became of an offer of packages; the same wherever it was made. */
-export function pushView({ assignment, offered, pending, skipped }: PushResult<PackageSet>) {
+export function pushView({
+  assignment,
+  offered,
+  pending,
+  skipped,
+}: PushResult<PackageSet>): z.infer<typeof packagesPushSchema> {
   const { hashHex, packages } = assignment.desired;
   return {
     packages_hash: hashHex,
@@ -74,10 +142,10 @@ export function pushView({ assignment, offered, pending, skipped }: PushResult<P
 
 function present(catalogue: PackageCatalogue | undefined): PackageCatalogue {
   if (catalogue !== undefined) return catalogue;
-  throw new ProblemError(409, "No packages", "this server has no packages: set packages.directory");
+  throw new ProblemError("no-packages", "this server has no packages: set packages.directory");
 }
 
-function catalogueView(catalogue: PackageCatalogue) {
+function catalogueView(catalogue: PackageCatalogue): z.infer<typeof catalogueSchema> {
   const versions = [...catalogue.files].sort((a, b) => byVersion.compare(a.version, b.version));
   const byName = Map.groupBy(versions, ({ name }) => name);
   return {
@@ -100,26 +168,3 @@ function catalogueView(catalogue: PackageCatalogue) {
 
 /** 0.9.0 before 0.10.0. */
 const byVersion = new Intl.Collator("en", { numeric: true });
-
-const offerBody = z.strictObject({
-  packages: z.record(z.string(), z.string()),
-  selector: z.optional(z.string()),
-});
-
-const expected = 'expected JSON such as {"packages": {"collector": "0.150.0"}, "selector": "env=prod"}';
-
-function parseBody(body: Uint8Array): z.infer<typeof offerBody> {
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(body).toString());
-  } catch {
-    throw new ProblemError(400, "Bad body", `the body is not JSON: ${expected}`);
-  }
-  const parsed = z.safeParse(offerBody, json);
-  if (parsed.success) return parsed.data;
-  const places = parsed.error.issues.map((issue) =>
-    issue.code === "unrecognized_keys" ? issue.keys.join(", ") : issue.path.join("."),
-  );
-  const wrong = places.some((place) => place !== "") ? ` (wrong: ${places.join(", ")})` : "";
-  throw new ProblemError(400, "Bad body", `${expected}${wrong}`);
-}

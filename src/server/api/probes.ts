@@ -1,13 +1,36 @@
-import type { ApiResult } from "./http.ts";
+import * as z from "zod";
+import type { Api } from "./api.ts";
 
-/** `GET /health`: the process answers. */
-export function health(): ApiResult {
-  return { status: 200, body: { status: "ok" } };
+export interface ProbesApi {
+  isReady: () => boolean;
 }
 
-/** `GET /ready`: Agents are served. 503 before both listeners are open, and while closing. */
-export function ready(isReady: () => boolean): ApiResult {
-  return isReady()
-    ? { status: 200, body: { status: "ready" } }
-    : { status: 503, body: { status: "not ready" } };
+export function probeRoutes(api: Api, { isReady }: ProbesApi): void {
+  api.get(
+    "/health",
+    {
+      schema: {
+        tags: ["probes"],
+        summary: "The process answers",
+        response: { 200: z.object({ status: z.literal("ok") }) },
+      },
+    },
+    async () => ({ status: "ok" as const }),
+  );
+
+  api.get(
+    "/ready",
+    {
+      schema: {
+        tags: ["probes"],
+        summary: "Agents are served; 503 before both listeners are open, and while closing",
+        response: {
+          200: z.object({ status: z.literal("ready") }),
+          503: z.object({ status: z.literal("not ready") }),
+        },
+      },
+    },
+    async (_request, reply) =>
+      isReady() ? reply.code(200).send({ status: "ready" }) : reply.code(503).send({ status: "not ready" }),
+  );
 }

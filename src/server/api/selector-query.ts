@@ -1,6 +1,13 @@
+import * as z from "zod";
 import { everyAgent, parseSelector, type Selector } from "../fleet/selector.ts";
 import { SelectorError } from "../fleet/selector-parser.ts";
-import { ProblemError } from "./http.ts";
+import { ProblemError } from "./problem.ts";
+
+/** `?selector=` of every route that has one. */
+export const selectorParameter = z
+  .string()
+  .optional()
+  .describe("The agents meant, such as env=prod,region in (eu,us); every agent when it is left out");
 
 /**
  * The Agents that `?selector=` picks; every Agent when it is left out.
@@ -9,12 +16,12 @@ import { ProblemError } from "./http.ts";
 export function selectorFrom(text: string | undefined): Selector {
   if (text === undefined) return everyAgent;
   if (text.trim() === "") {
-    throw new ProblemError(400, "Empty selector", "selector is empty: leave it out to mean every agent");
+    throw new ProblemError("empty-selector", "selector is empty: leave it out to mean every agent");
   }
   try {
     return parseSelector(text);
   } catch (error) {
-    if (error instanceof SelectorError) throw new ProblemError(400, "Bad selector", error.message);
+    if (error instanceof SelectorError) throw new ProblemError("bad-selector", error.message);
     throw error;
   }
 }

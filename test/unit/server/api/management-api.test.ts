@@ -33,7 +33,8 @@ interface Problem {
 async function problemOf(url: string, options: Parameters<typeof fetchJson>[1] = {}): Promise<Problem> {
   const answer = await fetchJson<Problem>(url, options);
   expect(answer.headers["content-type"]).toBe("application/problem+json");
-  expect(answer.json).toEqual({
+  expect(answer.json).toMatchObject({
+    type: expect.stringMatching(/^\/api\/v1\/docs#[a-z-]+$/),
     title: expect.any(String),
     status: answer.status,
     detail: expect.any(String),
@@ -253,7 +254,8 @@ describe("POST /api/v1/config", () => {
       detail: expect.stringContaining("max_body_size"),
     });
     const headers = { "transfer-encoding": "chunked" };
-    expect((await problemOf(api("/api/v1/config"), { method: "POST", headers, body })).status).toBe(413);
+    const chunked = await fetchJson(api("/api/v1/config"), { method: "POST", headers, body });
+    expect([chunked.status, chunked.headers.connection]).toEqual([413, "close"]);
   });
 
   it("is closed to web pages from elsewhere", async () => {
@@ -352,7 +354,36 @@ describe("other requests", () => {
     const { api } = await startTestServer();
     const answer = await fetchJson<Problem>(api("/api/v1/config"));
     expect([answer.status, answer.headers.allow]).toEqual([405, "POST"]);
-    expect((await problemOf(api("/api/v1/agents"), { method: "DELETE" })).status).toBe(405);
+    for (const method of ["DELETE", "PROPFIND", "OPTIONS"]) {
+      expect((await problemOf(api("/api/v1/agents"), { method })).status).toBe(405);
+    }
+  });
+
+  it("answers HEAD with the headers of GET", async () => {
+    const { api } = await startTestServer();
+    const get = await fetchBytes(api("/api/v1/agents"));
+    const head = await fetchBytes(api("/api/v1/agents"), { method: "HEAD" });
+    expect([head.status, head.body.length]).toEqual([200, 0]);
+    expect(head.headers["content-length"]).toBe(String(get.body.length));
+    expect(head.headers["content-type"]).toBe("application/json");
+  });
+
+  it("names the fields that are wrong", async () => {
+    const { api } = await startTestServer();
+    const query = await fetchJson(api("/api/v1/config?empty=yes"), { method: "POST" });
+    expect(query.json).toMatchObject({
+      type: "/api/v1/docs#bad-query-parameter",
+      errors: [{ in: "query", field: "empty", message: 'must be true or false, not "yes"' }],
+    });
+    const body = '{"packages":{"collector":1},"selectr":""}';
+    const offer = await fetchJson<{ errors: unknown }>(api("/api/v1/packages/offer"), {
+      method: "POST",
+      body,
+    });
+    expect(offer.json.errors).toMatchObject([
+      { in: "body", field: "packages.collector" },
+      { in: "body", field: "selectr" },
+    ]);
   });
 
   it("survives a client that breaks off in its body", async () => {

@@ -1,0 +1,54 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { type FastifyBaseLogger, type FastifyInstance, fastify, type RawServerDefault } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Logger } from "../../foundation/logger.ts";
+import { type AgentsApi, agentRoutes } from "./agents.ts";
+import { configRoutes } from "./config.ts";
+import { addConventions } from "./conventions.ts";
+import { describeRoutes, documentRoutes } from "./document.ts";
+import { answerError, toJson } from "./errors.ts";
+import { type PackagesApi, packageRoutes } from "./packages.ts";
+import { type ProbesApi, probeRoutes } from "./probes.ts";
+import { validateBySchema } from "./validation.ts";
+
+/** What the routes of each room are added to: fastify, whose schemas are zod's. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export interface ApiOptions {
+  rooms: AgentsApi & PackagesApi & ProbesApi;
+  log: Logger;
+  /** Largest request body in bytes. */
+  maxBodyBytes: number;
+}
+
+/** In place of fastify's own, which are for JSON Schema, and typed for nothing else. */
+const ownCompilers = { buildValidator: () => validateBySchema as never, buildSerializer: () => () => toJson };
+
+/** Everything the management listener answers. */
+export async function createApi({ rooms, log, maxBodyBytes }: ApiOptions): Promise<RequestListener> {
+  const onError = answerError({ log, maxBodyBytes });
+  const api: Api = fastify<Server>({
+    bodyLimit: maxBodyBytes,
+    // What is wrong with a request is answered, and what is wrong with us is logged by onError.
+    logger: false,
+    routerOptions: { maxParamLength: 512 },
+    frameworkErrors: (error, request, reply) => void onError(error, request, reply),
+    schemaController: { compilersFactory: ownCompilers },
+  }).withTypeProvider<ZodTypeProvider>();
+  api.setErrorHandler(onError);
+  addConventions(api);
+  await describeRoutes(api);
+  probeRoutes(api, rooms);
+  agentRoutes(api, rooms);
+  configRoutes(api, rooms);
+  packageRoutes(api, rooms);
+  documentRoutes(api);
+  await api.ready();
+  return (request, response) => api.routing(request, response);
+}

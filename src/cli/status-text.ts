@@ -23,6 +23,7 @@ export function formatStatus(status: StatusView, terminal: Terminal): string {
       ["Quarantine", describeQuarantined(status.quarantined)],
       ["Collector", describeCollector(status, terminal)],
       ["Health", describeHealth(status)],
+      ...describeMemory(status),
       ["Program", describeProgram(status)],
       ["Server", describeServer(status, terminal)],
       ["Certificates", describeCertificates(status, terminal)],
@@ -95,6 +96,14 @@ function describeHealth({ collector }: StatusView): string {
   const { healthy, status, last_error } = collector;
   const text = `${healthy ? "healthy" : "unhealthy"}${status === "" ? "" : `, ${plain(status)}`}`;
   return last_error === null ? text : `${text}: ${plainLine(last_error)}`;
+}
+
+function describeMemory({ collector }: StatusView): [string, string][] {
+  const limit = collector.memory_limit;
+  if (limit === null) return [];
+  const { bytes, gomemlimit, not_held_by_cgroup: reason } = limit;
+  const kernel = reason === null ? "the kernel holds it" : `not held by the kernel: ${plain(reason)}`;
+  return [["Memory", `at most ${bytes / 1_048_576} MiB, GOMEMLIMIT ${plain(gomemlimit)}; ${kernel}`]];
 }
 
 function describeProgram({ program }: StatusView): string {

@@ -42,7 +42,7 @@ const newMark = () => randomBytes(8).toString("hex");
 export function assemble(
   settings: SupervisorSettings,
   files: SupervisorFiles,
-  { runAs, endsWithUs, packages }: Surroundings,
+  { runAs, endsWithUs, packages, memory }: Surroundings,
   deps: SupervisorDeps,
 ): Parts {
   const { clock, logger, telemetry } = deps;
@@ -76,7 +76,7 @@ export function assemble(
     log,
     record: (running) => files.running.save(running ?? null),
     spawn: (launch) =>
-      startProcess(launch, { clock, logger, log, runAs, endsWithUs, configPath, ensureInstalled }),
+      startProcess(launch, { clock, logger, log, runAs, endsWithUs, memory, configPath, ensureInstalled }),
   });
   const { token, port: lastPort } = files.link.value;
   const linked = new LinkedCollector({

@@ -14,6 +14,7 @@ import type { AgentLog } from "./collector/agent-log.ts";
 import type { CollectorBinary } from "./collector/binary.ts";
 import type { Collector } from "./collector/collector.ts";
 import type { LinkedCollector } from "./collector/linked-collector.ts";
+import type { MemoryLimit } from "./collector/memory-limit.ts";
 import type { RunAs } from "./collector/run-as.ts";
 import type { Upstream } from "./connection/upstream.ts";
 import type { Packages } from "./packages/packages.ts";
@@ -72,4 +73,6 @@ export interface Surroundings {
   /** The Collector ends when this process dies. */
   endsWithUs: boolean;
   packages: Packages | undefined;
+  /** `agent.memory_limit`. */
+  memory: MemoryLimit | undefined;
 }

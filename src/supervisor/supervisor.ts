@@ -6,6 +6,7 @@ import { passThrough } from "./collector/agent-log-passthrough.ts";
 import { canEndWithUs } from "./collector/ends-with-us.ts";
 import { examineCollector, findCollectorUser } from "./collector/examine.ts";
 import { findLeftCollector } from "./collector/left-collector.ts";
+import { openMemoryLimit } from "./collector/memory-limit.ts";
 import { localFilePaths } from "./configuration/order.ts";
 import { openControl } from "./operations/control/control.ts";
 import type { StatusSources } from "./operations/control/status.ts";
@@ -18,7 +19,7 @@ import { describeService } from "./operations/service-status.ts";
 import type { ServiceSource } from "./operations/systemd.ts";
 import { openPackages } from "./packages/open-packages.ts";
 import { watchDropFolder } from "./packages/watch-drop-folder.ts";
-import type { Parts, SupervisorDeps } from "./parts.ts";
+import type { Parts, SupervisorDeps, Surroundings } from "./parts.ts";
 import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
 import { openSupervisorFiles, type SupervisorFiles } from "./storage/supervisor-files.ts";
 import { traced } from "./telemetry/tracer.ts";
@@ -49,8 +50,9 @@ export async function startSupervisor(
       ...deps,
       inUse: (files.book.value.current?.packages ?? null) !== null,
     });
-    const parts = assemble(settings, files, { runAs, endsWithUs, packages }, deps);
-    const supervisor = new Supervisor(settings, files, parts, deps);
+    const memory = openMemoryLimit(settings.agent.memoryLimitBytes, settings.agent.env, deps);
+    const parts = assemble(settings, files, { runAs, endsWithUs, packages, memory }, deps);
+    const supervisor = new Supervisor(settings, files, { ...parts, memory }, deps);
     await supervisor.start();
     return supervisor;
   } catch (error) {
@@ -63,12 +65,17 @@ export async function startSupervisor(
 export class Supervisor {
   readonly #settings: SupervisorSettings;
   readonly #files: SupervisorFiles;
-  readonly #parts: Parts;
+  readonly #parts: Parts & Pick<Surroundings, "memory">;
   readonly #deps: SupervisorDeps;
   readonly #closers: (() => Promise<void>)[] = [];
   #ended: Promise<void> | undefined;
 
-  constructor(settings: SupervisorSettings, files: SupervisorFiles, parts: Parts, deps: SupervisorDeps) {
+  constructor(
+    settings: SupervisorSettings,
+    files: SupervisorFiles,
+    parts: Parts & Pick<Surroundings, "memory">,
+    deps: SupervisorDeps,
+  ) {
     this.#settings = settings;
     this.#files = files;
     this.#parts = parts;
@@ -186,6 +193,7 @@ export class Supervisor {
       running.value ?? undefined,
       this.#files.path("effective.yaml"),
       this.#deps.clock,
+      this.#parts.memory,
     );
     const goesOn = await restore({
       workshop,

@@ -5,6 +5,7 @@ import type { Logger } from "../../foundation/logger.ts";
 import type { CollectorBinary } from "../collector/binary.ts";
 import type { Collector } from "../collector/collector.ts";
 import type { Launch } from "../collector/launch.ts";
+import { goMemLimitOf } from "../collector/memory-limit.ts";
 import type { RunAs } from "../collector/run-as.ts";
 import { validateConfiguration } from "../collector/validate.ts";
 import { type Composition, compose } from "../configuration/compose.ts";
@@ -259,5 +260,7 @@ export function collectorEnvironment({ agent }: SupervisorSettings): Record<stri
   const inherited = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !ofThisStartOnly.test(entry[0]),
   );
-  return { ...Object.fromEntries(inherited), ...agent.env };
+  const { memoryLimitBytes } = agent;
+  const limit = memoryLimitBytes === undefined ? {} : { GOMEMLIMIT: goMemLimitOf(memoryLimitBytes) };
+  return { ...Object.fromEntries(inherited), ...limit, ...agent.env };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../foundation/clock.ts";
 import type { RunningRecord } from "./collector.ts";
+import type { MemoryLimit } from "./memory-limit.ts";
 import { adoptCollector, type CollectorProcess } from "./process.ts";
 import { findStrayCollector } from "./stray-collector.ts";
 
@@ -15,10 +16,11 @@ export async function findLeftCollector(
   record: RunningRecord | undefined,
   configPath: string,
   clock: Clock,
+  memory: MemoryLimit | undefined,
 ): Promise<LeftCollector | undefined> {
-  const recorded = record && adoptCollector(record.process, clock);
+  const recorded = record && adoptCollector(record.process, clock, memory);
   if (recorded !== undefined) return { process: recorded, record };
   const identity = await findStrayCollector(configPath);
-  const stray = identity && adoptCollector(identity, clock);
+  const stray = identity && adoptCollector(identity, clock, memory);
   return stray && { process: stray, record: undefined };
 }

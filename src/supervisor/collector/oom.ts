@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** Tells whether the kernel's out-of-memory killer struck a cgroup since the watch began. */
 export interface OomWatch {
   struck(): boolean;
+  /** It did because this very cgroup was at its limit, and not the whole host. */
+  overLimit?(): boolean;
 }
 
 /** Watches the cgroup that `pid` is in now. Where there is no counter to read, it never strikes. */
@@ -15,10 +17,18 @@ export function watchOomKills(pid: number): OomWatch {
 /** Watches the first of `files` that holds an `oom_kill` line. */
 export function watchOomCounter(files: readonly string[]): OomWatch {
   const file = files.find((candidate) => readCounter(candidate) !== undefined);
-  const before = file === undefined ? undefined : readCounter(file);
-  return {
-    struck: () => file !== undefined && before !== undefined && (readCounter(file) ?? before) > before,
+  if (file === undefined) return { struck: () => false };
+  const grows = (name: "oom_kill" | "oom") => {
+    const before = readCounter(file, name) ?? 0;
+    return () => (readCounter(file, name) ?? before) > before;
   };
+  return { struck: grows("oom_kill"), overLimit: grows("oom") };
+}
+
+/** Directory of the cgroup (version 2) that a process is in; takes the same texts. */
+export function findCgroup2(cgroup: string, mountinfo: string): string | undefined {
+  const file = findOomCounters(cgroup, mountinfo).find((each) => basename(each) === "memory.events");
+  return file === undefined ? undefined : dirname(file);
 }
 
 /**
@@ -60,8 +70,8 @@ function below(root: string, path: string): string {
   return path.startsWith(`${root}/`) ? path.slice(root.length) : "/";
 }
 
-function readCounter(file: string): number | undefined {
-  const match = /^oom_kill (\d+)$/m.exec(readText(file));
+function readCounter(file: string, name: "oom_kill" | "oom" = "oom_kill"): number | undefined {
+  const match = new RegExp(`^${name} (\\d+)$`, "m").exec(readText(file));
   return match === null ? undefined : Number(match[1]);
 }
 

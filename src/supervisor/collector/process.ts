@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { type Clock, systemClock, type Timer, wait } from "../../foundation/clock.ts";
 import { errorCode } from "../../foundation/errors.ts";
+import type { MemoryLimit } from "./memory-limit.ts";
 import { type OomWatch, watchOomKills } from "./oom.ts";
 import { childEnvironment, type Environment } from "./process-environment.ts";
 import { executableProblem, startError } from "./process-executable.ts";
@@ -50,6 +51,7 @@ export interface SpawnOptions {
   /** It is told to end when this process dies, instead of living on. */
   endsWithUs?: boolean;
   clock?: Clock;
+  memory?: MemoryLimit | undefined;
   /** How a death for lack of memory is told; default the counters of its cgroup. */
   watchOom?: (pid: number) => OomWatch;
 }
@@ -91,6 +93,7 @@ export async function spawnCollector(options: SpawnOptions): Promise<CollectorPr
   // to read: such a process cannot be adopted later, but runs.
   const startTime = readProcess(pid)?.startTime ?? "unknown";
   const identity = { pid, startTime };
+  options.memory?.admit(pid);
   const tracked = new TrackedProcess({
     identity,
     group: pid,
@@ -98,6 +101,7 @@ export async function spawnCollector(options: SpawnOptions): Promise<CollectorPr
     ageMs: 0,
     clock,
     oom: watchOom(pid),
+    memory: options.memory,
   });
   child.once("exit", (code, signal) => tracked.ended({ code, signal, known: true }));
   // A failed kill is the only other error of a running child, and signals are not sent through it.
@@ -110,14 +114,16 @@ export async function spawnCollector(options: SpawnOptions): Promise<CollectorPr
 export function adoptCollector(
   identity: ProcessIdentity,
   clock: Clock = systemClock,
+  memory?: MemoryLimit,
 ): CollectorProcess | undefined {
   const { pid, startTime } = identity;
   if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) return undefined;
   const entry = readProcess(pid);
   if (entry === undefined || entry.zombie || entry.startTime !== startTime) return undefined;
   const group = entry.group === pid ? pid : undefined;
+  memory?.admit(pid);
   const oom = watchOomKills(pid);
-  return new TrackedProcess({ identity, group, adopted: true, ageMs: entry.ageMs, clock, oom });
+  return new TrackedProcess({ identity, group, adopted: true, ageMs: entry.ageMs, clock, oom, memory });
 }
 
 interface TrackedOptions {
@@ -128,6 +134,7 @@ interface TrackedOptions {
   ageMs: number;
   clock: Clock;
   oom: OomWatch;
+  memory: MemoryLimit | undefined;
 }
 
 class TrackedProcess implements CollectorProcess {
@@ -140,13 +147,14 @@ class TrackedProcess implements CollectorProcess {
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #oom: OomWatch;
+  readonly #memory: MemoryLimit | undefined;
   readonly #resolveExited: (exit: CollectorExit) => void;
   #exit: CollectorExit | undefined;
   #requested = false;
   #stopping: Promise<CollectorExit> | undefined;
   #poll: Timer | undefined;
 
-  constructor({ identity, group, adopted, ageMs, clock, oom }: TrackedOptions) {
+  constructor({ identity, group, adopted, ageMs, clock, oom, memory }: TrackedOptions) {
     this.pid = identity.pid;
     this.identity = identity;
     this.adopted = adopted;
@@ -154,6 +162,7 @@ class TrackedProcess implements CollectorProcess {
     this.#clock = clock;
     this.#startedAt = clock.monotonic() - ageMs;
     this.#oom = oom;
+    this.#memory = memory;
     const { promise, resolve } = Promise.withResolvers<CollectorExit>();
     this.exited = promise;
     this.#resolveExited = resolve;
@@ -219,6 +228,8 @@ class TrackedProcess implements CollectorProcess {
     if (this.#exit !== undefined) return;
     this.#poll?.cancel();
     const requested = this.#requested;
+    const oomKilled = !requested && (signal === "SIGKILL" || !known) && this.#oom.struck();
+    const held = this.#memory !== undefined && this.#memory.notHeld === undefined;
     // What a wrapper leaves behind holds the ports that the next start needs.
     if (!requested) this.#killRest();
     this.#exit = {
@@ -228,7 +239,8 @@ class TrackedProcess implements CollectorProcess {
       known,
       requested,
       uptimeMs: this.#clock.monotonic() - this.#startedAt,
-      oomKilled: !requested && (signal === "SIGKILL" || !known) && this.#oom.struck(),
+      oomKilled,
+      ...(oomKilled && held && this.#oom.overLimit?.() && { overLimit: this.#memory?.bytes ?? 0 }),
     };
     this.#resolveExited(this.#exit);
   }

@@ -3,6 +3,7 @@ import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { AgentLog } from "./agent-log.ts";
 import type { Launch } from "./launch.ts";
+import type { MemoryLimit } from "./memory-limit.ts";
 import { type CollectorProcess, spawnCollector } from "./process.ts";
 import type { RunAs } from "./run-as.ts";
 
@@ -13,6 +14,7 @@ interface StartProcessDeps {
   runAs: RunAs | undefined;
   /** `agent.on_supervisor_exit: stop`. */
   endsWithUs: boolean;
+  memory: MemoryLimit | undefined;
   /** Where the Collector reads its configuration. */
   configPath: string;
   /** Puts the configuration of a mark there again, should somebody have taken it away. */
@@ -26,7 +28,7 @@ interface StartProcessDeps {
  */
 export async function startProcess(
   { mark, executable, args, env }: Launch,
-  { clock, logger, log, runAs, endsWithUs, configPath, ensureInstalled }: StartProcessDeps,
+  { clock, logger, log, runAs, endsWithUs, memory, configPath, ensureInstalled }: StartProcessDeps,
 ): Promise<CollectorProcess> {
   if (args.includes(configPath)) {
     await ensureInstalled(mark).catch((error: unknown) => {
@@ -42,7 +44,7 @@ export async function startProcess(
     return "ignore" as const;
   });
   try {
-    return await spawnCollector({ executable, args, env, logFd, runAs, endsWithUs, clock });
+    return await spawnCollector({ executable, args, env, logFd, runAs, endsWithUs, memory, clock });
   } finally {
     if (logFd !== "ignore") await log.release(logFd);
   }

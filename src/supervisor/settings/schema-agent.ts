@@ -96,5 +96,6 @@ const additions = {
       keep: defaulted("keep", integer({ min: 0, max: 100 }), 1),
     }),
   ),
+  memoryLimitBytes: optional("memory_limit", byteSize(32 * 1024 * 1024)),
   restrictions: nested("restrictions", restrictionsSection),
 };

@@ -174,6 +174,8 @@ export interface AgentSettings {
   readonly onSupervisorExit: OnSupervisorExit;
   /** Ours. More exits than this within the window are a crash loop. */
   readonly crashLoop: { readonly maxExits: number; readonly windowMs: number };
+  /** Ours. Most memory that the Collector may take. Undefined: not limited. */
+  readonly memoryLimitBytes: number | undefined;
   /** Ours. Rotation of agent.log; `keep` old files stay beside it. */
   readonly log: { readonly maxBytes: number; readonly keep: number };
   /** Ours. */

@@ -16,7 +16,7 @@ const well: StatusView = {
   },
   collector: {
     ...{ state: "running", pid: 11, uptime_seconds: 59, healthy: true, status: "StatusOK" },
-    ...{ last_error: null, exits: 0, last_exit: null },
+    ...{ last_error: null, exits: 0, memory_limit: null, last_exit: null },
   },
   program: { source: "local", path: "/otelcol", version: "0.149.0" },
   configuration: {

@@ -29,6 +29,15 @@ export const makeStatusSchema = () => {
       last_error: nullableText,
       /** Ends that nobody asked for, since the supervisor started. */
       exits: z.number(),
+      /** `agent.memory_limit`. */
+      memory_limit: z.nullable(
+        z.object({
+          bytes: z.number(),
+          gomemlimit: z.string(),
+          /** Why the kernel does not hold it; null where it does. */
+          not_held_by_cgroup: nullableText,
+        }),
+      ),
       last_exit: z.nullable(z.object({ at: z.string(), how: z.string() })),
     }),
     program: z.nullable(

@@ -8,6 +8,7 @@ import type { ConfigurationBook } from "../../change/configuration-book.ts";
 import type { Journal } from "../../change/journal.ts";
 import type { Snapshots } from "../../change/snapshots.ts";
 import type { Collector } from "../../collector/collector.ts";
+import type { MemoryLimit } from "../../collector/memory-limit.ts";
 import { readProcess } from "../../collector/process-identity.ts";
 import type { CertificateWatch } from "../../connection/certificate/certificate-watch.ts";
 import type { Upstream } from "../../connection/upstream.ts";
@@ -44,6 +45,7 @@ export interface StatusSources {
   mask: (text: string) => string;
   certificates: Pick<CertificateWatch, "certificates" | "concerns">;
   storage: () => StorageFacts;
+  memory: MemoryLimit | undefined;
 }
 
 /** Everything an operator asks first, secrets masked. */
@@ -78,7 +80,7 @@ function describeServer({ upstream, mask }: StatusSources): StatusView["server"]
   return { endpoint, connected, since: isoTime(since), last_error };
 }
 
-function describeCollector({ collector, state, exits }: StatusSources): StatusView["collector"] {
+function describeCollector({ collector, state, exits, memory }: StatusSources): StatusView["collector"] {
   const pid = collector.process?.pid;
   const ageMs = pid === undefined ? undefined : readProcess(pid)?.ageMs;
   // The reporter has masked it.
@@ -91,6 +93,10 @@ function describeCollector({ collector, state, exits }: StatusSources): StatusVi
     status: health?.status ?? "",
     last_error: health?.lastError || null,
     exits: exits.count,
+    memory_limit:
+      memory === undefined
+        ? null
+        : { bytes: memory.bytes, gomemlimit: memory.goMemLimit, not_held_by_cgroup: memory.notHeld ?? null },
     last_exit: exits.last === undefined ? null : { at: isoTime(exits.last.at), how: exits.last.how },
   };
 }

@@ -84,7 +84,15 @@ describe("supervisor.example.yaml", () => {
     const ours = [
       ...["max_message_size", "pin_sha256", "probation", "liveness_timeout", "log", "on_supervisor_exit"],
       ...["fallback_after", "certificate", "reports_connection_settings_status"],
-      ...["crash_loop", "restrictions", "format", "accepts_packages", "reports_package_statuses", "packages"],
+      ...[
+        "memory_limit",
+        "crash_loop",
+        "restrictions",
+        "format",
+        "accepts_packages",
+        "reports_package_statuses",
+        "packages",
+      ],
     ];
     const lines = example.split("\n");
     for (const key of ours) {

@@ -71,6 +71,7 @@ const keys: [section: string, line: string, place: string, value: unknown][] = [
   ["agent", "crash_loop: {max_exits: 9}", "crashLoop", { maxExits: 9, windowMs: 60_000 }],
   ["agent", "crash_loop: {window: 1h}", "crashLoop", { maxExits: 4, windowMs: 3_600_000 }],
   ["agent", "log: {max_size: 1MB}", "log", { maxBytes: 1_000_000, keep: 1 }],
+  ["agent", "memory_limit: 256MiB", "memoryLimitBytes", 268_435_456],
   ["agent", "log: {keep: 0}", "log", { maxBytes: 10_485_760, keep: 0 }],
   [
     "agent",

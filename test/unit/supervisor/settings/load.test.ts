@@ -81,6 +81,7 @@ const defaults: SupervisorSettings = {
     probationMs: 30_000,
     livenessTimeoutMs: 30_000,
     onSupervisorExit: "keep",
+    memoryLimitBytes: undefined,
     crashLoop: { maxExits: 4, windowMs: 60_000 },
     log: { maxBytes: 10 * 1024 * 1024, keep: 1 },
     restrictions: {

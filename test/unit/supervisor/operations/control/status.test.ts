@@ -57,6 +57,7 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
     const view = await describeStatus({
       ...{ clock: rig.clock, version: "1.2.3", startedAt: 0, state, collector: rig.collector, exits, book },
       ...{ journal, reporter, mask, upstream: { presence }, certificates, storage: () => storage },
+      memory: undefined,
       snapshots: { path: (id) => join(directory, `${id}.yaml`) },
       program: async () => program,
     });

@@ -13,6 +13,7 @@ import type { Selector } from "./fleet/selector.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { Answers } from "./offers/answers.ts";
 import { Offering, type PushResult } from "./offers/offering.ts";
+import { RuleBook } from "./offers/rule-book.ts";
 import { noPackages } from "./packages/package-composer.ts";
 import { openPackages } from "./packages/packages.ts";
 import type { ServerSettings } from "./settings/server-settings.ts";
@@ -31,7 +32,7 @@ export interface RunningServer {
   readonly managementUrl: URL;
   readonly fleet: Fleet;
   /** Makes a configuration the desired one of all that the selector picks, and offers it at once. */
-  pushConfiguration(selector: Selector, configuration: Configuration): PushResult<Configuration>;
+  pushConfiguration(selector: Selector, configuration: Configuration): Promise<PushResult<Configuration>>;
   /** Close frames 1001 to the Agents, listeners closed; takes seconds at most. */
   close(): Promise<void>;
 }
@@ -77,8 +78,10 @@ async function serve(
     settings.packages && openPackages(settings.packages, { secure: opamp.tls !== undefined, clock, log });
   const fleet = new Fleet({ clock, log, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
+  const rules = await RuleBook.open({ database, clock, reach: { includes: () => true } });
   const offering = new Offering({
     fleet,
+    rules,
     clock,
     log,
     repeatOfferAfterMs: opamp.heartbeatIntervalMs / 2,

@@ -107,6 +107,7 @@ describe("opamp-server with packages", () => {
         "package_status",
         "packages_offered",
         "packages_pushed",
+        "storage_in_memory",
       ]);
       return true;
     });

@@ -61,6 +61,7 @@ describe("opamp-server", () => {
     ]);
     const events = server.lines.map(({ event }) => event);
     expect(events).toEqual([
+      "storage_in_memory",
       "listening",
       "agent_connected",
       "agent_connected",

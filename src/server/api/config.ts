@@ -50,25 +50,25 @@ export function configRoutes(api: Api, { offering, catalogue }: PackagesApi): vo
       const contentType = headers["content-type"];
       const configuration = parseBody(body, { empty: query.empty === "true", contentType });
       if (query.packages === undefined) {
-        return resultView(offering.pushConfiguration(selector, configuration));
+        return resultView(await offering.pushConfiguration(selector, configuration));
       }
       const set = await packageSet(catalogue, parsePackages(query.packages));
-      const both = offering.pushBoth(selector, configuration, set);
+      const both = await offering.pushBoth(selector, configuration, set);
       return { ...resultView(both.configuration), packages_offer: pushView(both.packages) };
     },
   );
 }
 
 function resultView({
-  assignment,
+  rule,
   matched,
   offered,
   pending,
   skipped,
 }: PushResult<Configuration>): z.infer<typeof configPushSchema> {
   return {
-    config_hash: assignment.desired.hashHex,
-    selector: assignment.selector.text,
+    config_hash: rule.desired.hashHex,
+    selector: rule.selector.text,
     matched,
     offered: offered.length,
     pending,

@@ -101,9 +101,9 @@ export function packageRoutes(api: Api, { offering, catalogue }: PackagesApi): v
       }
       const selector = selectorFrom(query.selector ?? body.selector);
       const set = await packageSet(catalogue, body.packages);
-      const result = offering.pushPackages(selector, set);
-      const { matched, assignment } = result;
-      return { ...pushView(result), selector: assignment.selector.text, matched };
+      const result = await offering.pushPackages(selector, set);
+      const { matched, rule } = result;
+      return { ...pushView(result), selector: rule.selector.text, matched };
     },
   );
 }
@@ -125,12 +125,12 @@ export async function packageSet(
 
 /** What became of an offer of packages; the same wherever it was made. */
 export function pushView({
-  assignment,
+  rule,
   offered,
   pending,
   skipped,
 }: PushResult<PackageSet>): z.infer<typeof packagesPushSchema> {
-  const { hashHex, packages } = assignment.desired;
+  const { hashHex, packages } = rule.desired;
   return {
     packages_hash: hashHex,
     packages: Object.fromEntries(packages.map(({ name, version }) => [name, version])),

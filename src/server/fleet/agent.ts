@@ -20,11 +20,12 @@ export type OfferKind = "configuration" | "packages";
 /** What was offered to an Agent of one kind, and what it made of it. */
 export interface OfferNotes {
   /** The last offer made; `at` is on the monotonic clock. */
-  readonly offered:
-    | { readonly assignment: number; readonly session: number; readonly at: number }
-    | undefined;
-  /** The push it answered with a failure; it stays refused if the Agent later names another hash again. */
-  readonly refused: number | undefined;
+  readonly offered: { readonly rule: number; readonly session: number; readonly at: number } | undefined;
+  /**
+   * The rules it answered with a failure, the last ones only; they stay refused if the Agent later names
+   * another hash again.
+   */
+  readonly refused: readonly number[];
 }
 
 /** All that is known of one Agent. Never changed in place: the fleet replaces it. */

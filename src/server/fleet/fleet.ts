@@ -140,7 +140,7 @@ export class Fleet {
   }
 }
 
-const nothingOffered: OfferNotes = { offered: undefined, refused: undefined };
+const nothingOffered: OfferNotes = { offered: undefined, refused: [] };
 
 function isSameSession(presence: Presence, connection: Connection): boolean {
   switch (presence.t) {

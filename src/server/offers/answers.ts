@@ -2,11 +2,14 @@ import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { PackageStatusEnum, type PackageStatuses, RemoteConfigStatuses } from "../../opamp/messages.ts";
 import type { ReportedParts } from "../../opamp/server/agent-state.ts";
-import type { Agent } from "../fleet/agent.ts";
+import type { Agent, OfferKind } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
 import type { PackageSet } from "../packages/package-set.ts";
 import type { Offering } from "./offering.ts";
+
+/** More rules than can be gone back over. */
+const refusedKept = 16;
 
 export interface AnswersOptions {
   fleet: Fleet;
@@ -33,7 +36,7 @@ export class Answers {
     if (status === undefined) return agent;
     // It knows of no offer, or not any more: an operator on that host may want a refused one tried again.
     if (status.lastRemoteConfigHash.length === 0) {
-      return fleet.noteOffer(agent, "configuration", { refused: undefined });
+      return fleet.noteOffer(agent, "configuration", { refused: [] });
     }
     const hash = toHex(status.lastRemoteConfigHash);
     const fields = {
@@ -46,8 +49,8 @@ export class Answers {
     if (status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED) {
       log.warn(fields, "configuration failed on the agent");
       const { configuration } = offering.assignedTo(agent);
-      const isDesired = configuration?.desired.hashHex === hash;
-      return isDesired ? fleet.noteOffer(agent, "configuration", { refused: configuration?.number }) : agent;
+      const isDesired = configuration !== undefined && configuration.desired.hashHex === hash;
+      return isDesired ? this.#noteRefused(agent, "configuration", configuration.number) : agent;
     }
     log.info(fields, "configuration status");
     const applied = status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED;
@@ -58,7 +61,12 @@ export class Answers {
     const { packages } = this.#options.offering.assignedTo(agent);
     if (statuses === undefined || packages === undefined) return agent;
     if (!hasFailed(statuses, packages.desired)) return agent;
-    return this.#options.fleet.noteOffer(agent, "packages", { refused: packages.number });
+    return this.#noteRefused(agent, "packages", packages.number);
+  }
+
+  #noteRefused(agent: Agent, kind: OfferKind, rule: number): Agent {
+    const others = agent.offers[kind].refused.filter((each) => each !== rule);
+    return this.#options.fleet.noteOffer(agent, kind, { refused: [...others, rule].slice(-refusedKept) });
   }
 
   /** Once for each change of a status: progress comes every second. */

@@ -1,9 +1,9 @@
 import type { Clock } from "../../foundation/clock.ts";
 import type { ServerToAgentInit } from "../../opamp/server/contract.ts";
 import type { Agent, Connection, OfferKind } from "../fleet/agent.ts";
-import type { Selector } from "../fleet/selector.ts";
-import { type Assignment, Assignments } from "./assignments.ts";
-import { type Offerable, refusalReason } from "./rules.ts";
+import { refusalReason } from "./refusal.ts";
+import type { Offered, Rule } from "./rule.ts";
+import type { RuleBook } from "./rule-book.ts";
 
 /** The part of a message that makes an offer. */
 export type OfferPart = Pick<
@@ -26,57 +26,55 @@ export type Due = { offer: true; parcel: Parcel } | { offer: false; reason: stri
 
 /** Something to offer; what it is no longer matters. */
 export interface Parcel {
-  /** See {@link Assignment.bundle}. */
-  readonly bundle: symbol | undefined;
+  /** See {@link Rule.bundle}. */
+  readonly bundle: string | undefined;
   readonly kind: OfferKind;
-  readonly assignment: number;
+  /** Number of the rule. */
+  readonly rule: number;
   readonly hashHex: string;
   compose(connection: Connection): Composed;
 }
 
-export interface LaneOptions<T> {
-  kind: OfferKind;
+export interface LaneOptions<Kind extends OfferKind> {
+  kind: Kind;
+  rules: RuleBook;
   clock: Clock;
   /** An offer that was not answered is made again no sooner. */
   repeatAfterMs: number;
-  composer: Composer<T>;
+  composer: Composer<Offered[Kind]>;
 }
 
 /** One kind of thing that is offered: what every Agent is to have of it, and whether it is due now. */
-export class OfferLane<T extends Offerable> {
-  readonly #assignments = new Assignments<T>();
-  readonly #options: LaneOptions<T>;
+export class OfferLane<Kind extends OfferKind = OfferKind> {
+  readonly #options: LaneOptions<Kind>;
 
-  constructor(options: LaneOptions<T>) {
+  constructor(options: LaneOptions<Kind>) {
     this.#options = options;
   }
 
-  get kind(): OfferKind {
+  get kind(): Kind {
     return this.#options.kind;
   }
 
-  push(selector: Selector, desired: T, bundle?: symbol): Assignment<T> {
-    return this.#assignments.push(selector, desired, bundle);
-  }
-
-  desiredFor(agent: Agent): Assignment<T> | undefined {
-    return this.#assignments.desiredFor(agent);
+  /** What the Agent is to have, or undefined when nothing was pushed for it. */
+  ruleFor(agent: Agent): Rule<Offered[Kind]> | undefined {
+    return this.#options.rules.newestFor(this.kind, agent);
   }
 
   /** `statusReported`: whether the message being answered carries the status of this kind. */
   dueTo(agent: Agent, statusReported: boolean): Due {
     const { kind, clock, repeatAfterMs, composer } = this.#options;
-    const assignment = this.#assignments.desiredFor(agent);
-    if (assignment === undefined) return { offer: false, reason: "nothing is assigned" };
-    const { number, desired, bundle } = assignment;
+    const rule = this.ruleFor(agent);
+    if (rule === undefined) return { offer: false, reason: "nothing is assigned" };
+    const { number, desired, bundle } = rule;
     const context = { statusReported, now: clock.monotonic(), repeatAfterMs };
-    const reason = refusalReason(agent, kind, assignment, context) ?? composer.obstacle?.(desired);
+    const reason = refusalReason(agent, kind, rule, context) ?? composer.obstacle?.(desired);
     if (reason !== undefined) return { offer: false, reason };
     return {
       offer: true,
       parcel: {
         kind,
-        assignment: number,
+        rule: number,
         bundle,
         hashHex: desired.hashHex,
         compose: (connection) => composer.compose(desired, connection),

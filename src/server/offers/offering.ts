@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { Configuration } from "../configurations/configuration.ts";
@@ -5,13 +7,14 @@ import type { Agent, Connection, OfferKind } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Selector } from "../fleet/selector.ts";
 import type { PackageSet } from "../packages/package-set.ts";
-import type { Assignment } from "./assignments.ts";
+import { offerKinds } from "./contents.ts";
 import { type Composer, OfferLane, type OfferPart, type Parcel } from "./lane.ts";
-import type { Offerable } from "./rules.ts";
+import type { NewRule, Offered, Rule } from "./rule.ts";
+import type { RuleBook } from "./rule-book.ts";
 
 /** What became of a push, Agent by Agent. */
-export interface PushResult<T extends Offerable> {
-  assignment: Assignment<T>;
+export interface PushResult<T = Offered[OfferKind]> {
+  rule: Pick<Rule<T>, "number" | "selector" | "desired">;
   matched: number;
   /** Sent to these now. */
   offered: string[];
@@ -23,12 +26,13 @@ export interface PushResult<T extends Offerable> {
 
 /** What one Agent is to have. */
 export interface Assigned {
-  readonly configuration: Assignment<Configuration> | undefined;
-  readonly packages: Assignment<PackageSet> | undefined;
+  readonly configuration: Rule<Configuration> | undefined;
+  readonly packages: Rule<PackageSet> | undefined;
 }
 
 export interface OfferingOptions {
   fleet: Fleet;
+  rules: RuleBook;
   clock: Clock;
   log: Logger;
   /** An offer that was not answered is made again no sooner. */
@@ -50,19 +54,24 @@ function firstMessage(parcels: readonly Parcel[]): readonly Parcel[] {
   return isBundle ? parcels : parcels.slice(0, 1);
 }
 
+/** Offers before whatever else waits gets its turn. */
+const offersAtATime = 100;
+
 /** What the fleet is to run, offered to each Agent when it is due. */
 export class Offering {
   readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #configurations: OfferLane<Configuration>;
-  readonly #packages: OfferLane<PackageSet>;
+  readonly #rules: RuleBook;
+  readonly #configurations: OfferLane<"configuration">;
+  readonly #packages: OfferLane<"packages">;
 
-  constructor({ fleet, clock, log, repeatOfferAfterMs, packages }: OfferingOptions) {
+  constructor({ fleet, rules, clock, log, repeatOfferAfterMs, packages }: OfferingOptions) {
     this.#fleet = fleet;
+    this.#rules = rules;
     this.#clock = clock;
     this.#log = log;
-    const common = { clock, repeatAfterMs: repeatOfferAfterMs };
+    const common = { rules, clock, repeatAfterMs: repeatOfferAfterMs };
     this.#configurations = new OfferLane({
       ...common,
       kind: "configuration",
@@ -74,8 +83,8 @@ export class Offering {
   /** The pushes that an Agent is to follow. */
   assignedTo(agent: Agent): Assigned {
     return {
-      configuration: this.#configurations.desiredFor(agent),
-      packages: this.#packages.desiredFor(agent),
+      configuration: this.#configurations.ruleFor(agent),
+      packages: this.#packages.ruleFor(agent),
     };
   }
 
@@ -92,52 +101,90 @@ export class Offering {
   }
 
   /** Makes a configuration the desired one and offers it at once to those that can be reached. */
-  pushConfiguration(selector: Selector, configuration: Configuration): PushResult<Configuration> {
-    const result = emptyResult(this.#configurations.push(selector, configuration));
-    this.#offerNow(selector, [{ lane: this.#configurations, result }]);
-    return result;
+  async pushConfiguration(
+    selector: Selector,
+    configuration: Configuration,
+  ): Promise<PushResult<Configuration>> {
+    const [result] = await this.#push([{ kind: "configuration", selector, desired: configuration }]);
+    return result as PushResult<Configuration>;
   }
 
   /** Makes these packages, and no others, the desired ones, and offers them at once. */
-  pushPackages(selector: Selector, set: PackageSet): PushResult<PackageSet> {
-    const result = emptyResult(this.#packages.push(selector, set));
-    this.#offerNow(selector, [{ lane: this.#packages, result }]);
-    return result;
+  async pushPackages(selector: Selector, set: PackageSet): Promise<PushResult<PackageSet>> {
+    const [result] = await this.#push([{ kind: "packages", selector, desired: set }]);
+    return result as PushResult<PackageSet>;
   }
 
   /** Both at once: an Agent gets them in one message, so that neither is tried without the other. */
-  pushBoth(
+  async pushBoth(
     selector: Selector,
     configuration: Configuration,
     set: PackageSet,
-  ): { configuration: PushResult<Configuration>; packages: PushResult<PackageSet> } {
-    const bundle = Symbol("pushed together");
-    const results = {
-      configuration: emptyResult(this.#configurations.push(selector, configuration, bundle)),
-      packages: emptyResult(this.#packages.push(selector, set, bundle)),
-    };
-    this.#offerNow(selector, [
-      { lane: this.#configurations, result: results.configuration },
-      { lane: this.#packages, result: results.packages },
+  ): Promise<{ configuration: PushResult<Configuration>; packages: PushResult<PackageSet> }> {
+    const bundle = randomUUID();
+    const results = await this.#push([
+      { kind: "configuration", selector, desired: configuration, bundle },
+      { kind: "packages", selector, desired: set, bundle },
     ]);
-    return results;
+    return {
+      configuration: results[0] as PushResult<Configuration>,
+      packages: results[1] as PushResult<PackageSet>,
+    };
   }
 
-  #offerNow(selector: Selector, pushes: readonly Push[]): void {
-    const agents = this.#fleet.list(selector);
-    for (const { result } of pushes) result.matched = agents.length;
-    for (const agent of agents) this.#offerTo(agent, pushes);
+  /** Offers what is due to those of `agents` that can be reached now, after rules or their reach have changed. */
+  async offerDue(
+    kinds: Iterable<OfferKind> = offerKinds,
+    agents: readonly Agent[] = this.#fleet.list(),
+  ): Promise<void> {
+    const lanes = [...kinds].map((kind) => ({ lane: this.#laneOf(kind), result: undefined }));
+    await this.#offerToAll(agents, lanes);
+  }
+
+  async #push(rules: readonly NewRule[]): Promise<PushResult[]> {
+    const numbers = await this.#rules.issue(rules);
+    const [first] = rules;
+    const agents = this.#fleet.list(first?.selector);
+    const pushes = rules.map(({ kind, selector, desired }, index) => ({
+      lane: this.#laneOf(kind),
+      result: {
+        rule: { number: numbers[index] as number, selector, desired },
+        matched: agents.length,
+        offered: [],
+        pending: [],
+        skipped: [],
+      },
+    }));
+    await this.#offerToAll(agents, pushes);
     for (const { lane, result } of pushes) this.#logPush(lane.kind, result);
+    return pushes.map(({ result }) => result);
+  }
+
+  /** In small groups: what Agents say meanwhile is heard between two of them. */
+  async #offerToAll(agents: readonly Agent[], pushes: readonly Push[]): Promise<void> {
+    for (let start = 0; start < agents.length; start += offersAtATime) {
+      if (start > 0) await nextTurn();
+      for (const { id } of agents.slice(start, start + offersAtATime)) {
+        const agent = this.#fleet.get(id);
+        if (agent !== undefined) this.#offerTo(agent, pushes);
+      }
+    }
+  }
+
+  #laneOf(kind: OfferKind): Pick<OfferLane, "kind" | "dueTo"> {
+    return kind === "configuration" ? this.#configurations : this.#packages;
   }
 
   #offerTo(agent: Agent, pushes: readonly Push[]): void {
     const { id, presence } = agent;
     const due = pushes.map(({ lane }) => lane.dueTo(agent, false));
     for (const [index, each] of due.entries()) {
-      if (!each.offer) pushes[index]?.result.skipped.push({ id, reason: each.reason });
+      if (!each.offer) pushes[index]?.result?.skipped.push({ id, reason: each.reason });
     }
     const resultsOf = (kinds: readonly { kind: OfferKind }[]) =>
-      pushes.filter(({ lane }) => kinds.some(({ kind }) => kind === lane.kind)).map(({ result }) => result);
+      pushes
+        .filter(({ lane }) => kinds.some(({ kind }) => kind === lane.kind))
+        .flatMap(({ result }) => result ?? []);
     const defer = (parcels: readonly Parcel[], reason: string) => {
       for (const result of resultsOf(parcels)) result.pending.push({ id, reason });
     };
@@ -187,8 +234,8 @@ export class Offering {
 
   #noteOffered(agent: Agent, parcels: readonly Parcel[]): void {
     const at = this.#clock.monotonic();
-    for (const { kind, assignment, hashHex } of parcels) {
-      this.#fleet.noteOffer(agent, kind, { offered: { assignment, session: agent.session, at } });
+    for (const { kind, rule, hashHex } of parcels) {
+      this.#fleet.noteOffer(agent, kind, { offered: { rule, session: agent.session, at } });
       const { prefix, hashField, noun } = logWords[kind];
       this.#log.info(
         { event: `${prefix}_offered`, agent_id: agent.id, [hashField]: hashHex },
@@ -197,13 +244,13 @@ export class Offering {
     }
   }
 
-  #logPush(kind: OfferKind, { assignment, matched, offered }: PushResult<Offerable>): void {
+  #logPush(kind: OfferKind, { rule, matched, offered }: PushResult): void {
     const { prefix, hashField, noun } = logWords[kind];
     this.#log.info(
       {
         event: `${prefix}_pushed`,
-        [hashField]: assignment.desired.hashHex,
-        selector: assignment.selector.text,
+        [hashField]: rule.desired.hashHex,
+        selector: rule.selector.text,
         matched,
         offered: offered.length,
       },
@@ -224,10 +271,7 @@ interface Packed {
 }
 
 interface Push {
-  lane: Pick<OfferLane<never>, "kind" | "dueTo">;
-  result: PushResult<Offerable>;
-}
-
-function emptyResult<T extends Offerable>(assignment: Assignment<T>): PushResult<T> {
-  return { assignment, matched: 0, offered: [], pending: [], skipped: [] };
+  lane: Pick<OfferLane, "kind" | "dueTo">;
+  /** Undefined: nobody asks. */
+  result: PushResult | undefined;
 }

@@ -7,13 +7,14 @@ interface RulesTable {
   /** What it names, by hash in hexadecimal: for configurations a row of `configurations`. */
   what: string;
   selector: string;
-  state: "active" | "withdrawn";
+  /** `retired`: newer ones of the same selector hide it, more than can be gone back over. */
+  state: "active" | "withdrawn" | "retired";
   /** Rules with one bundle are offered in one message, so that neither is tried without the other. */
   bundle: string | null;
   /** The rollout that decides whom it has reached; null: it applies to all that the selector picks. */
   rollout_id: string | null;
   created_at: number;
-  withdrawn_at: number | null;
+  ended_at: number | null;
   /** Of the revision counter `rules`, at the last write. */
   revision: number;
 }
@@ -24,6 +25,15 @@ interface ConfigurationsTable {
   hash: string;
   /** AgentConfigMap. */
   body: Uint8Array;
+  created_at: number;
+}
+
+/** Sets of packages, never changed once there. */
+interface PackageSetsTable {
+  /** Hexadecimal. */
+  hash: string;
+  /** JSON list of what was chosen. */
+  files: string;
   created_at: number;
 }
 
@@ -47,5 +57,6 @@ interface OffersTable {
 export interface OfferTables {
   rules: RulesTable;
   configurations: ConfigurationsTable;
+  package_sets: PackageSetsTable;
   offers: OffersTable;
 }

@@ -6,5 +6,5 @@ export interface Tables extends FleetTables, OfferTables, StorageTables {}
 
 interface StorageTables {
   /** One counter for each kind of row that replicas read from each other; it only grows. */
-  revisions: { name: string; value: number };
+  revisions: { name: "agents" | "rules"; value: number };
 }

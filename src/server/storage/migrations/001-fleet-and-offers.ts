@@ -1,14 +1,17 @@
+import { sql } from "kysely";
 import type { SchemaStep } from "../migration.ts";
 
 /** Agents, what operators say of them, what they are to run and were offered. */
 export const fleetAndOffers: SchemaStep = {
   name: "001-fleet-and-offers",
-  async up({ schema }, { bytes }) {
+  async up(db, { bytes }) {
+    const { schema } = db;
     await schema
       .createTable("revisions")
       .addColumn("name", "text", (column) => column.primaryKey().notNull())
       .addColumn("value", "bigint", (column) => column.notNull())
       .execute();
+    await sql`insert into revisions (name, value) values ('agents', 0), ('rules', 0)`.execute(db);
     await schema
       .createTable("agents")
       .addColumn("uid", "text", (column) => column.primaryKey().notNull())
@@ -57,7 +60,7 @@ export const fleetAndOffers: SchemaStep = {
       .addColumn("bundle", "text")
       .addColumn("rollout_id", "text")
       .addColumn("created_at", "bigint", (column) => column.notNull())
-      .addColumn("withdrawn_at", "bigint")
+      .addColumn("ended_at", "bigint")
       .addColumn("revision", "bigint", (column) => column.notNull())
       .execute();
     await schema.createIndex("rules_revision").on("rules").column("revision").execute();
@@ -66,6 +69,12 @@ export const fleetAndOffers: SchemaStep = {
       .createTable("configurations")
       .addColumn("hash", "text", (column) => column.primaryKey().notNull())
       .addColumn("body", bytes, (column) => column.notNull())
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .execute();
+    await schema
+      .createTable("package_sets")
+      .addColumn("hash", "text", (column) => column.primaryKey().notNull())
+      .addColumn("files", "text", (column) => column.notNull())
       .addColumn("created_at", "bigint", (column) => column.notNull())
       .execute();
     await schema

@@ -11,19 +11,29 @@ import { LogBook } from "../test-server.ts";
 const open = (directory: string) =>
   openDatabase({ directory, postgresUrl: undefined }, { log: silentLogger });
 
-const counters = (database: Database) => database.query.selectFrom("revisions").selectAll().execute();
+const groups = (database: Database) =>
+  database.query.selectFrom("agent_groups").select(["name", "priority"]).execute();
+
+const group = (name: string, priority = 1) => ({
+  name,
+  priority,
+  selector: "",
+  description: "",
+  created_at: 0,
+  updated_at: 0,
+});
 
 describe("openDatabase", () => {
   it("makes its directory, and finds there what an earlier run wrote", async () => {
     const directory = join(tempDir(), "new", "folder");
     const first = await open(directory);
     await first.query
-      .insertInto("revisions")
-      .values({ name: "agents", value: 2 ** 40 })
+      .insertInto("agent_groups")
+      .values(group("agents", 2 ** 40))
       .execute();
     await first.close();
     const second = await open(directory);
-    expect(await counters(second)).toEqual([{ name: "agents", value: 2 ** 40 }]);
+    expect(await groups(second)).toEqual([{ name: "agents", priority: 2 ** 40 }]);
     await second.close();
   });
 
@@ -37,10 +47,10 @@ describe("openDatabase", () => {
     const directory = tempDir();
     const first = await open(directory);
     await expect(open(directory)).rejects.toThrow(/is in use by another opamp-server: stop it/);
-    await first.query.insertInto("revisions").values({ name: "agents", value: 1 }).execute();
+    await first.query.insertInto("agent_groups").values(group("agents", 1)).execute();
     await first.close();
     const second = await open(directory);
-    expect(await counters(second)).toHaveLength(1);
+    expect(await groups(second)).toHaveLength(1);
     await second.close();
   });
 
@@ -79,23 +89,23 @@ describe("transaction", () => {
   it("undoes all of it when its work fails", async () => {
     const database = await testDatabase();
     const work = database.transaction(async (transaction) => {
-      await transaction.insertInto("revisions").values({ name: "agents", value: 1 }).execute();
+      await transaction.insertInto("agent_groups").values(group("agents", 1)).execute();
       throw new Error("no");
     });
     await expect(work).rejects.toThrow("no");
-    expect(await counters(database)).toEqual([]);
+    expect(await groups(database)).toEqual([]);
   });
 
   it("keeps what others do meanwhile out of it", async () => {
     const database = await testDatabase();
     const failing = database.transaction(async (transaction) => {
-      await transaction.insertInto("revisions").values({ name: "inside", value: 1 }).execute();
+      await transaction.insertInto("agent_groups").values(group("inside", 1)).execute();
       throw new Error("no");
     });
-    const outside = database.query.insertInto("revisions").values({ name: "outside", value: 1 }).execute();
+    const outside = database.query.insertInto("agent_groups").values(group("outside", 1)).execute();
     await expect(failing).rejects.toThrow("no");
     await outside;
-    expect(await counters(database)).toEqual([{ name: "outside", value: 1 }]);
+    expect(await groups(database)).toEqual([{ name: "outside", priority: 1 }]);
   });
 });
 

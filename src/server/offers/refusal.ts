@@ -1,14 +1,7 @@
 import { AgentCapability, hasBits } from "../../opamp/bits.ts";
 import type { AgentState } from "../../opamp/server/agent-state.ts";
 import type { Agent, OfferKind } from "../fleet/agent.ts";
-import type { Assignment } from "./assignments.ts";
-
-/** Something that is offered; the hash names it, and an Agent names it by the hash in turn. */
-export interface Offerable {
-  readonly hash: Uint8Array;
-  /** The hash as people and JSON see it. */
-  readonly hashHex: string;
-}
+import type { Rule } from "./rule.ts";
 
 interface OfferRules {
   /** Bit of Agents that may be offered it (SC1, SP1), and of those that tell what became of it. */
@@ -20,7 +13,7 @@ interface OfferRules {
   readonly one: string;
 }
 
-const rules: Readonly<Record<OfferKind, OfferRules>> = {
+const rulesOf: Readonly<Record<OfferKind, OfferRules>> = {
   configuration: {
     accepts: AgentCapability.AcceptsRemoteConfig,
     reports: AgentCapability.ReportsRemoteConfig,
@@ -54,18 +47,18 @@ export interface RefusalContext {
 export function refusalReason(
   agent: Agent,
   kind: OfferKind,
-  assignment: Assignment<Offerable>,
+  rule: Rule,
   context: RefusalContext,
 ): string | undefined {
-  const rule = rules[kind];
-  if (!hasBits(agent.state.capabilities, rule.accepts)) return `does not accept ${rule.kind}`;
-  const named = rule.hashNamedIn(agent.state);
-  if (named !== undefined && Buffer.compare(named, assignment.desired.hash) === 0) {
-    return `has answered ${rule.one} already`;
+  const { accepts, hashNamedIn, one, ...words } = rulesOf[kind];
+  if (!hasBits(agent.state.capabilities, accepts)) return `does not accept ${words.kind}`;
+  const named = hashNamedIn(agent.state);
+  if (named !== undefined && Buffer.compare(named, rule.desired.hash) === 0) {
+    return `has answered ${one} already`;
   }
-  if (agent.offers[kind].refused === assignment.number) return `has refused ${rule.one}`;
-  if (isAwaitingAnswer(agent, kind, assignment, context)) {
-    return `has been offered ${rule.one} and not answered yet`;
+  if (agent.offers[kind].refused.includes(rule.number)) return `has refused ${one}`;
+  if (isAwaitingAnswer(agent, kind, rule, context)) {
+    return `has been offered ${one} and not answered yet`;
   }
   return undefined;
 }
@@ -77,12 +70,12 @@ export function refusalReason(
 function isAwaitingAnswer(
   { offers, session, state, transport }: Agent,
   kind: OfferKind,
-  assignment: Assignment<Offerable>,
+  rule: Rule,
   { now, repeatAfterMs, statusReported }: RefusalContext,
 ): boolean {
   const { offered } = offers[kind];
-  if (offered?.assignment !== assignment.number || offered.session !== session) return false;
+  if (offered?.rule !== rule.number || offered.session !== session) return false;
   if (now - offered.at < repeatAfterMs) return true;
-  const answersStatus = hasBits(state.capabilities, rules[kind].reports);
+  const answersStatus = hasBits(state.capabilities, rulesOf[kind].reports);
   return !(statusReported || (transport === "http" && answersStatus));
 }

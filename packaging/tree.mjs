@@ -60,6 +60,7 @@ export async function layOut({ arch, dist, tree, cache }) {
   await writeExample(join(tree, "supervisor.example.yaml"));
   for (const path of await filesIn(join(packaging, "systemd"))) await put(path, relative(packaging, path));
   await put(join(packaging, "libexec/end-left-collector"), "libexec/end-left-collector", 0o755);
+  await put(join(packaging, "libexec/http-check"), "libexec/http-check", 0o755);
   await put(join(dist, "take-over.cjs"), "libexec/take-over.cjs");
   await put(join(packaging, "bin/opamp-supervisor-take-over"), "bin/opamp-supervisor-take-over", 0o755);
 }

@@ -1,14 +1,14 @@
 // `npm run package`: what is installed on hosts, in artifacts/: for each architecture a tarball that brings its own
 // Node, and a deb and an rpm of the same files. The same commit gives the same bytes.
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, realpathSync } from "node:fs";
+import { createReadStream, createWriteStream, realpathSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { env } from "node:process";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { runInForeground } from "./foreground.mjs";
+import { cache, goTool } from "./go-tool.mjs";
 import { isMain, main, run, step, UserError } from "./progress.mjs";
 import { ensureDependencies, projectEnvironment, projectNode, root } from "./setup.mjs";
 
@@ -20,11 +20,7 @@ without it the time of the last commit. --fast compresses little: for trials.
 `;
 const architectures = ["x64", "arm64"];
 const formats = ["tar", "deb", "rpm"];
-/** Later ones need a module that not every proxy has. */
-const nfpmModule = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4";
 const packaging = join(root, "packaging");
-/** What is expensive to get is kept between runs. */
-const cache = join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "opamp-supervisor");
 
 async function makePackages({ archs, kinds, release, out, fast }) {
   // Not before the dependencies are there.
@@ -87,36 +83,13 @@ async function makePackage({ kind, arch, version, release, mtime, tree, work, ou
   const settings = { arch, version, release, mtime: mtime.toISOString(), tree, folder: packaging, fast };
   // YAML is a superset of JSON.
   await writeFile(config, JSON.stringify(nfpmConfig(settings)));
-  await run(await nfpm(), ["package", "--config", config, "--packager", kind, "--target", `${out}/`], {
-    env: { ...env, SOURCE_DATE_EPOCH: String(mtime.getTime() / 1000) },
-  });
-}
-
-/** The path of nfpm, which is built on first use. */
-async function nfpm() {
-  const tool = join(cache, nfpmModule.replace(/^.*@/, "nfpm-"));
-  if (existsSync(tool)) return tool;
-  await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(join(cache, "nfpm-build-"));
-  try {
-    await step("installing nfpm (half a minute at first)", () =>
-      run("go", ["install", nfpmModule], {
-        cwd: work,
-        env: projectEnvironment({
-          GOBIN: work,
-          GOWORK: "off",
-          CGO_ENABLED: "0",
-          GOOS: "",
-          GOARCH: "",
-          GOFLAGS: "",
-        }),
-      }),
-    );
-    await rename(join(work, "nfpm"), tool);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return tool;
+  await run(
+    await goTool("nfpm"),
+    ["package", "--config", config, "--packager", kind, "--target", `${out}/`],
+    {
+      env: { ...env, SOURCE_DATE_EPOCH: String(mtime.getTime() / 1000) },
+    },
+  );
 }
 
 async function writeChecksums(folder) {

@@ -13,6 +13,12 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void): Timer;
 }
 
+/** A wall clock that says less was never set: this program did not exist then. */
+const earliestMs = Date.UTC(2025, 0, 1);
+
+/** Whether a wall clock can be believed, as it cannot on a device that starts in 1970 and has no network yet. */
+export const isClockSet = (now: number) => now >= earliestMs;
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,7 +1,10 @@
+import type { Clock } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
+import { Repetition } from "../../foundation/repetition.ts";
 import { formatInstanceUid } from "../instance-uid.ts";
 import type { ServerToAgent } from "../messages.ts";
+import { namingTheClock } from "./clock-fault.ts";
 
 /** What a session tells its owner. No handler is called any more once `stop` was called. */
 export interface AgentSessionHandlers {
@@ -24,12 +27,16 @@ export class Notices {
   readonly #handlers: AgentSessionHandlers;
   readonly #logger: Logger;
   readonly #serverUrl: string;
+  readonly #clock: Clock;
+  readonly #failures: Repetition;
   #silent = false;
 
-  constructor(handlers: AgentSessionHandlers, logger: Logger, endpoint: URL) {
+  constructor(handlers: AgentSessionHandlers, logger: Logger, endpoint: URL, clock: Clock) {
     this.#handlers = handlers;
     this.#logger = logger;
     this.#serverUrl = displayUrl(endpoint);
+    this.#clock = clock;
+    this.#failures = new Repetition(clock);
   }
 
   /** Calls no handler from now on. */
@@ -42,15 +49,25 @@ export class Notices {
   }
 
   connected(instanceUid: Uint8Array): void {
+    this.#failures.reset();
     const fields = { server_url: this.#serverUrl, instance_uid: formatInstanceUid(instanceUid) };
     this.#logger.info({ event: "connected_to_server", ...fields }, "connected to the OpAMP server");
     this.#tell(() => this.#handlers.onConnected());
   }
 
   connectFailed(cause: Error, retryInMs: number): void {
-    const fields = { server_url: this.#serverUrl, error: describeError(cause), retry_in_ms: retryInMs };
-    this.#logger.warn({ event: "server_connection_failed", ...fields }, "cannot connect to the OpAMP server");
-    this.#tell(() => this.#handlers.onConnectFailed(cause, retryInMs));
+    const failure = namingTheClock(cause, this.#clock.now());
+    const error = describeError(failure);
+    // The time in it would make each one another.
+    const attempt = this.#failures.next(describeError(cause));
+    if (attempt !== undefined) {
+      const fields = { server_url: this.#serverUrl, error, retry_in_ms: retryInMs, attempt };
+      this.#logger.warn(
+        { event: "server_connection_failed", ...fields },
+        "cannot connect to the OpAMP server",
+      );
+    }
+    this.#tell(() => this.#handlers.onConnectFailed(failure, retryInMs));
   }
 
   disconnected(cause: Error, retryInMs: number): void {

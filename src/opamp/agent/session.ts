@@ -72,7 +72,7 @@ export class AgentSession {
     this.#state = state;
     this.#clock = clock;
     this.#logger = logger;
-    this.#notices = new Notices(handlers, logger, settings.endpoint);
+    this.#notices = new Notices(handlers, logger, settings.endpoint, clock);
     this.#transport = /^wss?:$/.test(settings.endpoint.protocol)
       ? webSocketTransport(settings, clock)
       : httpTransport(settings, clock, () => state.instanceUid);

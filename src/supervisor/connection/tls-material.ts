@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
+import { isClockSet } from "../../foundation/clock.ts";
 import { type AgentSessionSettings, presentTls } from "../../opamp/agent/settings.ts";
 import type { Overrides } from "./connection-record.ts";
 import { UnusableOfferError } from "./unusable-offer.ts";
@@ -69,7 +70,8 @@ function checkValidity(leaf: X509Certificate, now: number): void {
   if (until <= now) {
     throw new UnusableOfferError(`its certificate has expired at ${new Date(until).toISOString()}`);
   }
-  if (from > now + clockSkewMs) {
+  // A clock that was never set must not condemn a certificate for good: the server judges it by its own.
+  if (isClockSet(now) && from > now + clockSkewMs) {
     throw new UnusableOfferError(`its certificate is not valid before ${new Date(from).toISOString()}`);
   }
 }

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
+import { Repetition } from "../../foundation/repetition.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import type { AgentSessionSettings } from "../../opamp/agent/settings.ts";
 import {
@@ -60,11 +61,13 @@ export class Upstream {
   #trial: Trial | undefined;
   #described: Promise<void> = Promise.resolve();
   #lastAnswerAt: number | undefined;
+  readonly #droppedMessages: Repetition;
   #stopping = false;
 
   constructor(settings: AgentSessionSettings, handlers: UpstreamHandlers, deps: UpstreamDeps) {
     this.#handlers = handlers;
     this.#deps = deps;
+    this.#droppedMessages = new Repetition(deps.clock);
     this.#live = this.#make(settings);
   }
 
@@ -102,7 +105,10 @@ export class Upstream {
   sendCustomMessage(message: CustomMessage): void {
     const outcome = this.#live.session.sendCustomMessage(message);
     if (outcome === "queued") return;
-    const fields = { event: "custom_message_dropped", capability: message.capability, reason: outcome };
+    const { capability } = message;
+    const count = this.#droppedMessages.next(`${capability} ${outcome}`);
+    if (count === undefined) return;
+    const fields = { event: "custom_message_dropped", capability, reason: outcome, count };
     this.#deps.logger.warn(fields, "a custom message of the Collector was dropped");
   }
 

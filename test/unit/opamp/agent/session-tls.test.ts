@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { TestAuthority } from "../../../support/test-authority.ts";
 import { makeCertificates } from "./certificates.ts";
 import { makeSession, startServer } from "./session-fixture.ts";
 
@@ -53,6 +54,25 @@ describe.each(["ws", "http"] as const)("AgentSession over %ss", (transport) => {
     fixture.session.start();
     expect((await fixture.event("failed")).error).toMatch(/certificate|signature/);
     expect(server.received).toEqual([]);
+  });
+
+  it("names the clock where a certificate is refused for its dates, and goes on trying", async () => {
+    const authority = await TestAuthority.create();
+    const hour = 3_600_000;
+    const early = await authority.issue({
+      notBefore: new Date(Date.now() + hour),
+      notAfter: new Date(Date.now() + 2 * hour),
+    });
+    const server = await startServer({ tls: early });
+    const tls = { ca: authority.cert };
+    const fixture = makeSession(server.url(transport), { settings: { tls } });
+    fixture.session.start();
+    expect((await fixture.event("failed")).error).toMatch(
+      /not yet valid.*the clock of this host says 2026-01-01T00:00:00.000Z; if that is wrong, set it right/,
+    );
+    expect(fixture.logs.at(-1)).toMatchObject({ error: expect.stringContaining("the clock of this host") });
+    fixture.clock.advance((await fixture.event("failed")).retryInMs);
+    await fixture.event("failed", 2);
   });
 
   it("goes through the proxy that the environment names, except for hosts it excludes", async () => {

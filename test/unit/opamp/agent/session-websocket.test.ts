@@ -101,6 +101,27 @@ describe("AgentSession over WebSocket", () => {
     expect(fixture.logs.at(-1)).toMatchObject({ event: "server_connection_failed", retry_in_ms: 4000 });
   });
 
+  it("says little of a server that is away for a month, and goes on trying", async () => {
+    const url = new URL(`ws://127.0.0.1:${await freePort()}/v1/opamp`);
+    const fixture = makeSession(url);
+    fixture.session.start();
+    const attempts = 300;
+    for (let nth = 1; nth <= attempts; nth += 1) {
+      const { retryInMs } = await fixture.event("failed", nth);
+      expect(retryInMs).toBeLessThanOrEqual(30_000);
+      fixture.clock.advance(retryInMs);
+    }
+    // 300 attempts at 30 s are two hours and a half.
+    const told = fixture.logs.filter(({ event }) => event === "server_connection_failed");
+    expect(told.length).toBeLessThan(14);
+    expect(fixture.logs.length).toBe(told.length);
+    expect(told.slice(0, 4).map(({ attempt }) => attempt)).toEqual([1, 2, 4, 8]);
+    expect(told.at(-1)).toMatchObject({
+      attempt: expect.any(Number),
+      error: expect.stringMatching(/REFUSED/),
+    });
+  });
+
   it("gives up on a handshake that takes too long", async () => {
     const accepted: Array<{ destroy(): void }> = [];
     const mute = createServer((socket) => accepted.push(socket)).listen(0, "127.0.0.1");

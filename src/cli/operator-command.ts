@@ -1,7 +1,8 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { describeError } from "../foundation/errors.ts";
 import { loadStorageSettings } from "../supervisor/settings/load-storage.ts";
-import { UsageError } from "./command-line.ts";
+import { exitCode, UsageError } from "./command-line.ts";
+import { plain } from "./plain-text.ts";
 
 /** One command of an operator of this host. */
 export interface OperatorCommand {
@@ -65,6 +66,14 @@ export function stateDirectoryOf(config: string): string {
   const { settings, warnings } = loadStorageSettings(config);
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   return settings.storage.directory;
+}
+
+/** Says why a command could not do what it was asked to, and gives the exit code for that. */
+export function tellFailure(error: unknown): number {
+  process.stderr.write(
+    `opamp-supervisor: ${plain(error instanceof Error ? error.message : String(error))}\n`,
+  );
+  return exitCode.failed;
 }
 
 /** For who may not ask the supervisor of `directory`. */

@@ -3,9 +3,15 @@ import { logs } from "./logs.ts";
 import type { OperatorCommand } from "./operator-command.ts";
 import type { OperatorCommandName } from "./operator-command-names.ts";
 import { quarantine } from "./quarantine.ts";
+import { rollback } from "./rollback.ts";
 import { status } from "./status.ts";
 
-const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = { status, logs, quarantine };
+const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = {
+  status,
+  logs,
+  rollback,
+  quarantine,
+};
 
 /** Runs a command of an operator and resolves to its exit code. Loaded by the process of such a command only. */
 export async function runOperatorCommand(

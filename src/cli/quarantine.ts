@@ -1,6 +1,4 @@
-import * as z from "zod/mini";
 import { clearQuarantineAtRest, readBookAtRest } from "../supervisor/operations/control/at-rest.ts";
-import { askSupervisor } from "../supervisor/operations/control/client.ts";
 import {
   makeQuarantineClearedSchema,
   type QuarantineCleared,
@@ -11,12 +9,13 @@ import {
   type QuarantineList,
 } from "../supervisor/operations/control/quarantine-list.ts";
 import type { Selection } from "../supervisor/operations/control/select-quarantined.ts";
+import { askIfRunning, sayThatItWaits } from "./ask-supervisor.ts";
 import { exitCode, UsageError } from "./command-line.ts";
 import {
-  forbiddenMessage,
   type OperatorCommand,
   parseOperatorOptions,
   stateDirectoryOf,
+  tellFailure,
 } from "./operator-command.ts";
 import { plain, plainLine, shortHash } from "./plain-text.ts";
 
@@ -56,10 +55,7 @@ async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(`${await perform(directory)}\n`);
     return exitCode.ok;
   } catch (error) {
-    process.stderr.write(
-      `opamp-supervisor: ${plain(error instanceof Error ? error.message : String(error))}\n`,
-    );
-    return exitCode.failed;
+    return tellFailure(error);
   }
 }
 
@@ -85,7 +81,7 @@ function choose(
 async function list(directory: string, json: boolean): Promise<string> {
   const question = { method: "GET", path: "/v1/quarantine", timeoutMs: listTimeoutMs } as const;
   const found =
-    (await ask(directory, question, makeQuarantineListSchema())) ??
+    (await askIfRunning(directory, question, makeQuarantineListSchema())) ??
     listQuarantine((await readBookAtRest(directory)).quarantined);
   return json ? JSON.stringify(found, undefined, 2) : formatList(found);
 }
@@ -111,11 +107,8 @@ function formatList({ quarantined }: QuarantineList): string {
 async function clear(directory: string, selection: Selection): Promise<string> {
   const path =
     selection.t === "all" ? "/v1/quarantine" : `/v1/quarantine/${encodeURIComponent(selection.hash)}`;
-  const onWait = () => {
-    process.stderr.write("waiting for the change that is under way to end\n");
-  };
-  const question = { method: "DELETE", path, timeoutMs: clearTimeoutMs, onWait } as const;
-  const answer = await ask(directory, question, makeQuarantineClearedSchema());
+  const question = { method: "DELETE", path, timeoutMs: clearTimeoutMs, onWait: sayThatItWaits } as const;
+  const answer = await askIfRunning(directory, question, makeQuarantineClearedSchema());
   if (answer !== undefined) return formatCleared(answer);
   const cleared = await clearQuarantineAtRest(directory, selection);
   return cleared.length === 0
@@ -136,28 +129,6 @@ function formatCleared({ cleared, next }: QuarantineCleared): string {
 
 function formatHashes(hashes: readonly string[]): string {
   return hashes.map((hash) => `cleared ${shortHash(hash)}`).join("\n");
-}
-
-/** The supervisor's answer, or undefined when it is not running. @throws an Error for people otherwise. */
-async function ask<T>(
-  directory: string,
-  question: Parameters<typeof askSupervisor>[1],
-  schema: { parse(value: unknown): T },
-): Promise<T | undefined> {
-  const reply = await askSupervisor(directory, question);
-  switch (reply.t) {
-    case "not-running":
-      return undefined;
-    case "forbidden":
-      throw new Error(forbiddenMessage(directory));
-    case "silent":
-      throw new Error(`the supervisor of ${directory} runs but gives no answer: ${reply.why}`);
-    case "answered": {
-      const body: unknown = JSON.parse(reply.text);
-      if (reply.status === 200) return schema.parse(body);
-      throw new Error(z.object({ error: z.string() }).parse(body).error);
-    }
-  }
 }
 
 export const quarantine: OperatorCommand = { usage, run };

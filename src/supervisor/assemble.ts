@@ -12,6 +12,7 @@ import { collectorEnvironment, makeWorkshop } from "./change/make-workshop.ts";
 import { PackageIntake } from "./change/package-intake.ts";
 import { restartCollector } from "./change/restart-command.ts";
 import { Road } from "./change/road.ts";
+import { rollBack } from "./change/rollback.ts";
 import type { ConfigurationInputs } from "./change/snapshots.ts";
 import { WayBack } from "./change/way-back.ts";
 import { AgentLog } from "./collector/agent-log.ts";
@@ -198,10 +199,10 @@ export function assemble(
     keepPackages: async (sets) => packages?.keepOnly(new Set([...sets, ...(packageIntake?.sets ?? [])])),
     provesLater: (mark, keep) => guard.provesLater(mark, keep),
     labelChanged: () => reporter.refresh(),
-    runningChanged: (because) => {
+    runningChanged: (because, how) => {
       guard.runningChanged(because);
       reporter.refresh();
-      void packageIntake?.runningChanged(because);
+      void packageIntake?.runningChanged(because, how);
       void noteProgram();
     },
   });
@@ -318,6 +319,7 @@ export function assemble(
     intake,
     packageIntake,
     guard,
+    rollBack: (rollback) => rollBack(rollback, { workshop, road, wayBack, newMark }),
     upstream,
     connections,
     observation,

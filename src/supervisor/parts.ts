@@ -1,6 +1,7 @@
 import type { Clock } from "../foundation/clock.ts";
 import type { Logger } from "../foundation/logger.ts";
 import type { ReportedState } from "../opamp/agent/reported-state.ts";
+import type { Failure } from "./change/change.ts";
 import type { ConfigurationBook } from "./change/configuration-book.ts";
 import type { ConfigurationIntake } from "./change/configuration-intake.ts";
 import type { Connections } from "./change/connections.ts";
@@ -8,6 +9,7 @@ import type { Guard } from "./change/guard.ts";
 import type { Journal } from "./change/journal.ts";
 import type { PackageIntake } from "./change/package-intake.ts";
 import type { Road } from "./change/road.ts";
+import type { Rollback } from "./change/rollback.ts";
 import type { WayBack } from "./change/way-back.ts";
 import type { Workshop } from "./change/workshop.ts";
 import type { AgentLog } from "./collector/agent-log.ts";
@@ -55,6 +57,8 @@ export interface Parts {
   /** Undefined where packages are not accepted. */
   packageIntake: PackageIntake | undefined;
   guard: Guard;
+  /** Takes back what runs, as an operator asks; resolves to why that was not kept. */
+  rollBack: (rollback: Rollback & { reason: string }) => Promise<Failure | undefined>;
   upstream: Upstream;
   connections: Connections;
   observation: Observation;

@@ -261,6 +261,7 @@ export class Supervisor {
       status,
       directory: this.#files.path("."),
       packages,
+      mask: (text) => parts.workshop.mask(text),
     });
     this.#closers.push(() => control.close());
   }

@@ -25,6 +25,7 @@ import { noPackagesRecord, type PackagesRecord } from "../../src/supervisor/chan
 import { restartCollector } from "../../src/supervisor/change/restart-command.ts";
 import { restore } from "../../src/supervisor/change/restoration.ts";
 import { Road } from "../../src/supervisor/change/road.ts";
+import { chooseRollback, rollBack, rollbackReason } from "../../src/supervisor/change/rollback.ts";
 import { type ConfigurationInputs, Snapshots } from "../../src/supervisor/change/snapshots.ts";
 import { WayBack } from "../../src/supervisor/change/way-back.ts";
 import type { Workshop } from "../../src/supervisor/change/workshop.ts";
@@ -137,10 +138,10 @@ export class SimulatedSupervisor implements LinkListener {
       },
       provesLater: (mark, keep) => this.#guard.provesLater(mark, keep),
       labelChanged: () => this.#reporter.refresh(),
-      runningChanged: (because) => {
+      runningChanged: (because, how) => {
         this.#guard.runningChanged(because);
         this.#reporter.refresh();
-        void this.#packageIntake.runningChanged(because);
+        void this.#packageIntake.runningChanged(because, how);
       },
       mask: (text) => text,
     };
@@ -260,6 +261,15 @@ export class SimulatedSupervisor implements LinkListener {
 
   restartCollector(): void {
     this.road.urgent(() => restartCollector(this.#workshop));
+  }
+
+  /** As an operator asks; resolves to why it was not done, at the latest when it has ended. */
+  async rollBack(wanted?: string): Promise<string | undefined> {
+    const choice = chooseRollback(this.book, wanted);
+    if ("refused" in choice) return choice.refused;
+    const rollback = { ...choice, reason: rollbackReason("it drops data") };
+    const parts = { workshop: this.#workshop, wayBack: this.#wayBack, road: this.road };
+    return (await rollBack(rollback, { ...parts, newMark: this.#world.newMark }))?.reason;
   }
 
   /** SIGTERM stops the Collector, SIGUSR2 leaves it to the next supervisor. */

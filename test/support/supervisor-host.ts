@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { toBinary } from "@bufbuild/protobuf";
@@ -237,6 +239,14 @@ export class SupervisorHost {
       const pid = this.collectorPid();
       return running.length === 1 && running[0] === pid ? pid : undefined;
     });
+  }
+
+  /** Takes a port of this machine until the test ends or it is closed. */
+  async occupy(port: number): Promise<Server> {
+    const server = createServer().listen(port, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    return server;
   }
 
   /** A Collector's configuration: otlp in, the backend out. */

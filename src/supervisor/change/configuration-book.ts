@@ -3,7 +3,7 @@ import { roles } from "../collector/role.ts";
 
 const causes = ["remote", "local", "packages", "remote+packages"] as const;
 
-const referenceSchema = z.object({
+export const referenceSchema = z.object({
   /** Snapshot id; null stands for "stopped", the explicit empty configuration. */
   id: z.nullable(z.string()),
   /** SHA-256 of the merged text without its mark. */
@@ -84,6 +84,8 @@ export function faultHash({
 }
 
 const packagesFaultHash = (packages: string | null) => `packages:${packages ?? "none"}`;
+
+const isSame = (a: Reference, b: Reference) => a.contentHash === b.contentHash && a.packages === b.packages;
 
 /** As it is put on the way back. */
 function leave(reference: Reference, onProbation: boolean): Reference {
@@ -172,7 +174,9 @@ export class ConfigurationBook {
     }
     // What ran unproven or only for want of something better is no place to go back to.
     const trusted = current !== null && hasWorked(current);
-    const before = trusted ? [leave(current, onProbation), ...(onProbation ? wayBack : [])] : [...wayBack];
+    const known = trusted ? [leave(current, onProbation), ...(onProbation ? wayBack : [])] : [...wayBack];
+    // To go back to the same once more would be no way back.
+    const before = known.filter((each) => each.id === null || !isSame(each, reference));
     await this.#write({
       ...this.#content,
       current: reference,

@@ -1,5 +1,4 @@
 import { toHex } from "../../foundation/hex.ts";
-import type { AgentRemoteConfig } from "../../opamp/messages.ts";
 import { becauseOf } from "../collector/agent-log-excerpt.ts";
 import { describeExit } from "../collector/process.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
@@ -8,22 +7,9 @@ import { findBrokenComponent, type Proof, type ProofWatch, watchForProof } from 
 import type { ConfigurationInputs } from "./snapshots.ts";
 import { stateSaved } from "./state-saved.ts";
 import { tidySnapshots } from "./tidy-snapshots.ts";
+import { bringsPackages, causeOf, describeTrigger, detailOf, type Trigger } from "./trigger.ts";
 import type { WayBack } from "./way-back.ts";
 import type { Runnable, Verdict, Workshop } from "./workshop.ts";
-
-/**
- * Why what runs is to change. Only offers of the server have a status: RemoteConfigStatus, PackageStatuses, or
- * both where they came in one message and are taken or refused together.
- */
-export type Trigger =
-  | { t: "remote"; offer: AgentRemoteConfig; withPackages: boolean }
-  | { t: "packages" }
-  | { t: "local"; what: string };
-
-/** Whether packages of the server come with it. */
-export function bringsPackages(trigger: Trigger): boolean {
-  return trigger.t === "packages" || (trigger.t === "remote" && trigger.withPackages);
-}
 
 interface ConfigurationChangeDeps {
   workshop: Workshop;
@@ -71,12 +57,7 @@ export class ConfigurationChange implements Change {
     this.record = {
       kind: bringsPackages(this.#trigger) ? "packages" : "configuration",
       id,
-      detail: {
-        trigger: trigger.t,
-        ...(trigger.t === "local" && { what: trigger.what }),
-        ...(trigger.t === "remote" && trigger.withPackages && { withPackages: true }),
-        ...(bringsPackages(this.#trigger) && { packages: inputs.packages }),
-      },
+      detail: detailOf(trigger, inputs),
     };
   }
 
@@ -185,7 +166,9 @@ export class ConfigurationChange implements Change {
     await this.#report({ t: "applied" });
     this.#settled(undefined);
     await tidySnapshots(this.#workshop);
-    if (how === "switched") this.#workshop.runningChanged();
+    const trigger = this.#trigger;
+    if (trigger.t === "rollback") this.#workshop.runningChanged(trigger.reason, { forGood: true });
+    else if (how === "switched") this.#workshop.runningChanged();
     else this.#workshop.labelChanged();
     // Only now: an exit in between is told to the guard, who knows by now whose it is.
     this.#done();
@@ -234,6 +217,7 @@ export class ConfigurationChange implements Change {
     const { current } = book;
     if (how === "unchanged" && current !== null) await this.#takeOverUnchanged(current);
     else await book.keep(this.#reference());
+    if (this.#trigger.t === "rollback") await this.#refuse(this.#trigger.from, this.#trigger.reason);
     await this.#saved(() => this.#workshop.saveKept(this.#inputs));
   }
 
@@ -265,16 +249,18 @@ export class ConfigurationChange implements Change {
   }
 
   async #fail(failure: Failure): Promise<void> {
-    const { book, clock } = this.#workshop;
     const reason = this.#workshop.mask(failure.reason);
     this.#log("config_update_failed", "configuration refused", { error: reason, fault: failure.fault });
-    if (failure.fault === "own") {
-      const reference = this.#reference();
-      const { cause } = reference;
-      await book.quarantine({ hash: faultHash(reference), reason, at: clock.now(), cause });
-    }
+    // What an operator goes back to is offered by nobody, and was known to work.
+    if (failure.fault === "own" && this.#trigger.t !== "rollback")
+      await this.#refuse(this.#reference(), reason);
     await this.#report({ t: "failed", reason });
     this.#settled({ ...failure, reason });
+  }
+
+  async #refuse(reference: Reference, reason: string): Promise<void> {
+    const { book, clock } = this.#workshop;
+    await book.quarantine({ hash: faultHash(reference), reason, at: clock.now(), cause: reference.cause });
   }
 
   async #report(verdict: Verdict): Promise<void> {
@@ -299,12 +285,7 @@ export class ConfigurationChange implements Change {
     const remoteHash = remote === undefined ? null : toHex(remote.configHash);
     const { id } = this.record;
     const contentHash = this.#contentHash;
-    return { id, contentHash, remoteHash, role: this.#role(), cause: this.#cause(), packages };
-  }
-
-  #cause(): Reference["cause"] {
-    const trigger = this.#trigger;
-    return trigger.t === "remote" && trigger.withPackages ? "remote+packages" : trigger.t;
+    return { id, contentHash, remoteHash, role: this.#role(), cause: causeOf(this.#trigger), packages };
   }
 
   get #runnable(): Runnable {
@@ -319,6 +300,7 @@ export class ConfigurationChange implements Change {
   /** With no configuration from anywhere the Collector runs, but collects nothing. */
   #role(): Reference["role"] {
     const { remote, localFiles } = this.#inputs;
+    if (this.#trigger.t === "rollback") return "last-known-good";
     return remote === undefined && Object.keys(localFiles).length === 0 ? "bootstrap" : "desired";
   }
 
@@ -332,7 +314,7 @@ export class ConfigurationChange implements Change {
     const level = event === "config_updated" ? "info" : "error";
     const config_hash = this.#remoteHash() ?? this.#contentHash;
     const duration_ms = Math.round(clock.monotonic() - this.#startedAt);
-    const what = { trigger: this.#trigger.t === "local" ? this.#trigger.what : this.#cause() };
+    const what = { trigger: describeTrigger(this.#trigger) };
     logger[level]({ event, config_hash, duration_ms, ...what, ...fields }, message);
   }
 

@@ -1,13 +1,15 @@
 import { toHex } from "../../foundation/hex.ts";
 import type { AgentRemoteConfig, ConnectionSettingsOffers } from "../../opamp/messages.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
-import { bringsPackages, ConfigurationChange, type Trigger } from "./configuration-change.ts";
+import { ConfigurationChange } from "./configuration-change.ts";
 import { HostRetry } from "./host-retry.ts";
 import { withoutBroken } from "./local-files.ts";
 import { mergeOwnTelemetry } from "./own-telemetry.ts";
 import type { Road } from "./road.ts";
+import { readRollback } from "./rollback.ts";
 import type { ConfigurationInputs } from "./snapshots.ts";
 import { StopChange } from "./stop-change.ts";
+import { bringsPackages, type Trigger } from "./trigger.ts";
 import type { WayBack } from "./way-back.ts";
 import type { NewMark, Workshop } from "./workshop.ts";
 
@@ -226,8 +228,9 @@ export class ConfigurationIntake {
       const withPackages = record.detail.withPackages === true;
       return this.#change({ t: "remote", offer: inputs.remote, withPackages }, inputs, { staged });
     }
-    if (trigger === "packages") return this.#change({ t: "packages" }, inputs, { staged });
-    return this.#change({ t: "local", what: String(what) }, inputs, { staged });
+    const known: Trigger | undefined =
+      trigger === "packages" ? { t: "packages" } : readRollback(record.detail);
+    return this.#change(known ?? { t: "local", what: String(what) }, inputs, { staged });
   }
 
   /** Asks anew for a local change that an earlier process had only begun. */

@@ -7,12 +7,15 @@ import type { ChangeRecord, Failure } from "./change.ts";
 import type { ConfigurationIntake } from "./configuration-intake.ts";
 import { HostRetry } from "./host-retry.ts";
 import { type LastOffer, type PackagesMessage, readAfter, sameRemote, toLast } from "./packages-message.ts";
-import { type PackagesFailure, type PackagesRecord, triesOf, withTries } from "./packages-record.ts";
+import {
+  maxTries,
+  type PackagesFailure,
+  type PackagesRecord,
+  triesOf,
+  withTries,
+} from "./packages-record.ts";
 import { isInUse, viewOf } from "./packages-view.ts";
 import type { Workshop } from "./workshop.ts";
-
-/** After so many failures by its own fault an offer is refused without another try. */
-const maxTries = 3;
 
 interface PackageIntakeDeps {
   workshop: Workshop;
@@ -168,11 +171,11 @@ export class PackageIntake {
   }
 
   /** Something else has come to run: packages that were applied may have been taken back. */
-  async runningChanged(because: string | undefined): Promise<void> {
+  async runningChanged(because: string | undefined, { forGood = false } = {}): Promise<void> {
     await this.#loadHeld();
     const { outcome, set, failure } = this.#record;
     const runs = (this.#deps.workshop.book.current?.packages ?? null) === set;
-    if (outcome === "applied" && !runs) this.#lost(because ?? "another package set runs");
+    if (outcome === "applied" && !runs) this.#lost(because ?? "another package set runs", forGood);
     else if (outcome === "failed" && this.#isInUse) this.#provenAfterAll();
     // What kept it from being installed may be over, above all the order to run no Collector.
     else if (outcome === "failed" && failure?.fault === "host" && because === undefined) this.#start();
@@ -280,7 +283,9 @@ export class PackageIntake {
     this.#note({ ...this.#id(), outcome: "applied", set, tries: this.#record.tries });
   }
 
-  #lost(because: string): void {
+  #lost(because: string, forGood = false): void {
+    if (forGood)
+      this.#record = { ...this.#record, tries: withTries(this.#record, this.#record.offer, maxTries) };
     this.#fail({ fault: "own", reason: `taken back: ${because}` });
   }
 

@@ -34,6 +34,9 @@ export const noPackagesRecord: PackagesRecord = {
   tries: [],
 };
 
+/** After so many failures by its own fault an offer is refused without another try. */
+export const maxTries = 3;
+
 const rememberedTries = 20;
 
 /** How often this offer failed by its own fault. */

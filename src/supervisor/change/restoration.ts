@@ -87,7 +87,7 @@ async function plan(deps: RestorationDeps): Promise<boolean> {
 
 function laneOf({ kind, detail }: JournalEntry): string {
   if (kind === "packages") return "packages";
-  return detail.trigger === "local" ? "local" : "remote";
+  return detail.trigger === "local" || detail.trigger === "rollback" ? detail.trigger : "remote";
 }
 
 /** The reference may have run in between: the file that it shares with us then names what it applied. */

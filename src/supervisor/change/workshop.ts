@@ -87,8 +87,11 @@ export interface Workshop {
   provesLater: (mark: string, keep: () => Promise<void>) => void;
   /** Told when the same configuration goes on under another name. */
   labelChanged: () => void;
-  /** Told whenever another configuration, or none, has come to run; `because` of a failure, if it is one gone back to. */
-  runningChanged: (because?: string) => void;
+  /**
+   * Told whenever another configuration, or none, has come to run; `because` of a failure, if it is one gone back to.
+   * `forGood`: what ran is not to come back by being offered again.
+   */
+  runningChanged: (because?: string, how?: { forGood: boolean }) => void;
   /** Hides every secret of the settings and of the configuration in a text. */
   mask(text: string): string;
 }

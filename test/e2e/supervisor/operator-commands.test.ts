@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, chown, readdir, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
-import { createServer, type Server } from "node:net";
+import type { Server } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { emptyBook } from "../../../src/supervisor/change/configuration-book.ts";
 import { freePort } from "../../support/free-port.ts";
 import { hashOf, remoteConfig } from "../../support/recording-opamp-server.ts";
@@ -24,14 +24,6 @@ function expectNoSecret(host: SupervisorHost, text: string): void {
 }
 
 const socketOf = (host: SupervisorHost) => join(host.stateDir, "control.sock");
-
-/** Takes the port until the test ends or it is closed. */
-async function occupy(port: number): Promise<Server> {
-  const server = createServer().listen(port, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return server;
-}
 
 async function free(server: Server): Promise<void> {
   const closed = once(server, "close");
@@ -170,7 +162,7 @@ describe("quarantine", () => {
     const supervisor = await host.startHealthy();
     await host.apply(host.remotePipeline());
     const port = await freePort();
-    const other = await occupy(port);
+    const other = await host.occupy(port);
     const offer = host.remotePipeline({ port });
     const hash = hashOf(offer);
     host.server.offer(offer);
@@ -215,7 +207,7 @@ describe("quarantine", () => {
     const port = await freePort();
     const host = await supervisorHost({ configFiles: { "local.yaml": "" } });
     host.writeConfigFile("local.yaml", host.pipeline({ port }));
-    const other = await occupy(port);
+    const other = await host.occupy(port);
     const supervisor = await host.start();
     await supervisor.waitFor("config_update_failed");
     await supervisor.waitFor("fallback");

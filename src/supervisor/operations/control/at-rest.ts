@@ -13,8 +13,8 @@ import { namesPackages } from "./quarantine-clear.ts";
 import { type Selection, selectQuarantined } from "./select-quarantined.ts";
 
 /** The state directory while no supervisor uses it. */
-const bookFile = "configuration_book.json";
-const packagesFile = "packages.json";
+export const bookFile = "configuration_book.json";
+export const packagesFile = "packages.json";
 
 /**
  * The book as it was left; nothing is locked or changed.
@@ -33,25 +33,21 @@ export async function findLeftPid(directory: string): Promise<number | undefined
 }
 
 /**
- * Clears the quarantine of a supervisor that is not running, as the owner of its files. Ends being root for
+ * Works on the state of a supervisor that is not running, as the owner of its files. Ends being root for
  * good where another user owns them: what root wrote, that supervisor could not read.
- * @throws Refusal, or an Error for people.
+ * @throws Error that names the supervisor when one runs.
  */
-export async function clearQuarantineAtRest(path: string, selection: Selection): Promise<string[]> {
-  if (!(await exists(path))) return selectQuarantined([], selection);
+export async function withStateAtRest<T>(
+  path: string,
+  use: (directory: StateDirectory) => Promise<T>,
+): Promise<T> {
   const { uid, gid, mode } = await stat(path);
   if (process.getuid?.() === 0 && uid !== 0) becomeUser(uid, gid);
   const directory = await StateDirectory.open(path, { clock: systemClock, logger: silentLogger });
   try {
     const lock = await lockInstance(directory);
     try {
-      const book = await readBookAtRest(path);
-      const cleared = selectQuarantined(book.quarantined, selection);
-      const quarantined = book.quarantined.filter(({ hash }) => !cleared.includes(hash));
-      if (cleared.length > 0)
-        await directory.write(bookFile, `${JSON.stringify({ ...book, quarantined })}\n`);
-      if (cleared.some(namesPackages)) await forgivePackages(directory);
-      return cleared;
+      return await use(directory);
     } finally {
       await lock.release();
     }
@@ -62,6 +58,22 @@ export async function clearQuarantineAtRest(path: string, selection: Selection):
   }
 }
 
+/**
+ * Clears the quarantine of a supervisor that is not running.
+ * @throws Refusal, or an Error for people.
+ */
+export async function clearQuarantineAtRest(path: string, selection: Selection): Promise<string[]> {
+  if (!(await exists(path))) return selectQuarantined([], selection);
+  return withStateAtRest(path, async (directory) => {
+    const book = await readBookAtRest(path);
+    const cleared = selectQuarantined(book.quarantined, selection);
+    const quarantined = book.quarantined.filter(({ hash }) => !cleared.includes(hash));
+    if (cleared.length > 0) await directory.write(bookFile, `${JSON.stringify({ ...book, quarantined })}\n`);
+    if (cleared.some(namesPackages)) await forgivePackages(directory);
+    return cleared;
+  });
+}
+
 /** As `PackageIntake.forgive`: the next start tries them. */
 async function forgivePackages(directory: StateDirectory): Promise<void> {
   const record = await readJson(directory.path("."), packagesFile, packagesRecordSchema);
@@ -70,7 +82,11 @@ async function forgivePackages(directory: StateDirectory): Promise<void> {
   await directory.write(packagesFile, `${JSON.stringify({ ...record, outcome, tries: [] })}\n`);
 }
 
-async function readJson<T>(
+/**
+ * A file of JSON in the state directory; undefined when there is none.
+ * @throws an Error for people when it cannot be read or is damaged.
+ */
+export async function readJson<T>(
   directory: string,
   name: string,
   schema: { parse(value: unknown): T },

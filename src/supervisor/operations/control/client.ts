@@ -12,8 +12,8 @@ export type Reply =
   /** It runs, but gives no answer; `why` ends a sentence. */
   | { t: "silent"; why: string };
 
-interface Question {
-  method: "GET" | "DELETE";
+export interface Question {
+  method: "GET" | "POST" | "DELETE";
   path: string;
   timeoutMs: number;
   /** Called once when the answer takes longer than a moment. */

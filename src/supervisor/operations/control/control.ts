@@ -2,11 +2,14 @@ import { describeError } from "../../../foundation/errors.ts";
 import type { Logger } from "../../../foundation/logger.ts";
 import { type ClearDeps, clearQuarantine, type QuarantineCleared } from "./quarantine-clear.ts";
 import { listQuarantine } from "./quarantine-list.ts";
+import { planRollback, RollbackCommand, type RollbackCommandDeps } from "./rollback-command.ts";
 import type { Selection } from "./select-quarantined.ts";
 import { serveControl } from "./server.ts";
 import type { StatusView } from "./status-view.ts";
 
 interface ControlDeps extends ClearDeps {
+  rollBack: RollbackCommandDeps["rollBack"];
+  mask: (text: string) => string;
   status: () => Promise<StatusView>;
   /** The state directory. */
   directory: string;
@@ -20,6 +23,7 @@ interface ControlDeps extends ClearDeps {
 export async function openControl(deps: ControlDeps): Promise<{ close(): Promise<void> }> {
   const { directory, logger, status } = deps;
   const clear = (selection: Selection) => logged(deps, selection, () => clearQuarantine(selection, deps));
+  const rollback = new RollbackCommand(deps);
   const server = await serveControl({
     directory,
     logger,
@@ -28,6 +32,12 @@ export async function openControl(deps: ControlDeps): Promise<{ close(): Promise
       "GET /v1/quarantine": async () => listQuarantine(deps.book.quarantined),
       "DELETE /v1/quarantine": () => clear({ t: "all" }),
       "DELETE /v1/quarantine/*": (hash) => clear({ t: "hash", hash }),
+      "GET /v1/rollback": async (_, query) => planRollback(deps.book, query.get("to") ?? undefined),
+      "POST /v1/rollback/*": (id, query) =>
+        rollback.run(id === "none" ? null : id, {
+          wanted: query.get("to") ?? undefined,
+          text: query.get("reason") ?? "",
+        }),
     },
   }).catch((error: unknown) => {
     const fields = { event: "control_socket_failed", error: describeError(error) };

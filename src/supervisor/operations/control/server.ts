@@ -9,7 +9,7 @@ import { Refusal } from "./refusal.ts";
 import { controlSocketName, withSocketPath } from "./socket-path.ts";
 
 /** Gives what becomes the JSON of the answer. `argument` is what stood in the place of the `*`. */
-type Handler = (argument: string) => Promise<object>;
+type Handler = (argument: string, query: URLSearchParams) => Promise<object>;
 
 /** Handlers by request: `GET /v1/status`, or `DELETE /v1/quarantine/*`. */
 export type ControlRoutes = Readonly<Record<string, Handler>>;
@@ -96,7 +96,8 @@ async function answer(request: IncomingMessage, routes: ControlRoutes, logger: L
     const { "content-length": length = "0", "transfer-encoding": encoding } = request.headers;
     if (length !== "0" || encoding !== undefined) throw new Refusal(413, "no request here takes a body");
     const { handler, argument } = findHandler(request, routes);
-    return { status: 200, body: await handler(argument) };
+    const query = new URLSearchParams(request.url?.split("?")[1]);
+    return { status: 200, body: await handler(argument, query) };
   } catch (error) {
     if (error instanceof Refusal) return { status: error.status, body: { error: error.message } };
     const fields = {

@@ -15,7 +15,7 @@ const outcome = await download(request as DownloadRequest, settings as DownloadS
   onProgress: () => undefined,
   logger: silentLogger,
   freeBytes: async () => 1e12,
-  proxyEnv: {},
+  proxyFor: () => undefined,
 });
 clearInterval(alive);
 const peakRss = process.resourceUsage().maxRSS * 1024;

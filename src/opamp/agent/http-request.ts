@@ -36,7 +36,7 @@ function statusText(status: number, headers: IncomingHttpHeaders, endpoint: URL)
     const target = URL.canParse(headers.location, endpoint.href)
       ? new URL(headers.location, endpoint.href).host
       : "nowhere";
-    return `the server redirects to ${target} (HTTP ${status}), which is not followed; set the endpoint to it if it is right`;
+    return `the server redirects to ${target} (HTTP ${status}), which is not followed; set the endpoint to it, or allow redirects to that host, if it is right`;
   }
   if (status === 404) return "there is no OpAMP server at this path (HTTP 404); check the endpoint";
   return `the server answered HTTP ${status}`;

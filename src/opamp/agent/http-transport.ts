@@ -1,11 +1,9 @@
-import type { Agent, IncomingMessage } from "node:http";
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { toBinary } from "@bufbuild/protobuf";
 import type { Clock } from "../../foundation/clock.ts";
-import { describeError, errorCode } from "../../foundation/errors.ts";
+import { describeError } from "../../foundation/errors.ts";
 import { decodeBody } from "../framing.ts";
 import { formatInstanceUid } from "../instance-uid.ts";
 import { MalformedMessageError } from "../malformed-message.ts";
@@ -16,9 +14,10 @@ import {
   ServerToAgentSchema,
 } from "../messages.ts";
 import { readBody } from "./http-body.ts";
+import { HttpPost } from "./http-post.ts";
 import { callerHeaders, requestTimeoutMs, statusFailure } from "./http-request.ts";
 import type { Link, LinkEvents, LinkFailure, Transport } from "./link.ts";
-import { type AgentSessionSettings, presentTls } from "./settings.ts";
+import type { AgentSessionSettings } from "./settings.ts";
 
 const compressAboveBytes = 1024;
 const contentType = "application/x-protobuf";
@@ -41,7 +40,7 @@ class HttpLink implements Link {
   readonly #clock: Clock;
   readonly #instanceUid: () => Uint8Array;
   readonly #events: LinkEvents;
-  readonly #agent: Agent;
+  readonly #post: HttpPost;
   readonly #abort = new AbortController();
   #inFlight: Promise<void> | undefined;
   #limit = new AbortController();
@@ -57,11 +56,7 @@ class HttpLink implements Link {
     this.#clock = clock;
     this.#instanceUid = instanceUid;
     this.#events = events;
-    const options = { keepAlive: true, maxSockets: 1, proxyEnv: settings.proxyEnv ?? process.env };
-    this.#agent =
-      settings.endpoint.protocol === "https:"
-        ? new HttpsAgent({ ...options, ...presentTls(settings) })
-        : new HttpAgent(options);
+    this.#post = new HttpPost(settings);
     queueMicrotask(() => {
       if (!this.#abort.signal.aborted) events.onOpen();
     });
@@ -106,7 +101,7 @@ class HttpLink implements Link {
 
   abort(): void {
     this.#abort.abort(new Error("closed by this side"));
-    this.#agent.destroy();
+    this.#post.destroy();
   }
 
   #report(outcome: Outcome): void {
@@ -152,34 +147,16 @@ class HttpLink implements Link {
   async #respond(encoded: Uint8Array, signal: AbortSignal): Promise<IncomingMessage> {
     const zipped = encoded.length > compressAboveBytes;
     const body = zipped ? await promisify(gzip)(encoded) : encoded;
-    const headers = {
-      ...callerHeaders(await abortable(this.#settings.headers(), signal)),
+    const configured = callerHeaders(await abortable(this.#settings.headers(), signal));
+    const protocol = {
       "Content-Type": contentType,
       "Content-Length": String(body.length),
       "Accept-Encoding": "gzip",
       "OpAMP-Instance-UID": formatInstanceUid(this.#instanceUid()),
       ...(zipped ? { "Content-Encoding": "gzip" } : {}),
     };
-    try {
-      return await this.#post(headers, body, signal);
-    } catch (error) {
-      // The server closed an idle connection just when it was used again. A duplicate does no harm (AT14).
-      if (!(error instanceof StaleConnection)) throw error;
-      return await this.#post(headers, body, signal);
-    }
-  }
-
-  #post(headers: Record<string, string>, body: Uint8Array, signal: AbortSignal): Promise<IncomingMessage> {
-    const { endpoint } = this.#settings;
-    const start = endpoint.protocol === "https:" ? httpsRequest : httpRequest;
-    return new Promise((resolve, reject) => {
-      const request = start(endpoint, { method: "POST", agent: this.#agent, headers, signal }, resolve);
-      request.on("error", (error) => {
-        const stale = request.reusedSocket && errorCode(error) === "ECONNRESET" && !signal.aborted;
-        reject(stale ? new StaleConnection() : error);
-      });
-      request.end(body);
-    });
+    // A request whose connection is still being made by a proxy does not hear of an abort.
+    return abortable(this.#post.post({ configured, protocol }, body, signal), signal);
   }
 
   async #outcome(response: IncomingMessage): Promise<Outcome> {
@@ -200,8 +177,6 @@ type Outcome =
   | { t: "answer"; message: ServerToAgent }
   | { t: "too-large" }
   | { t: "failed"; failure: LinkFailure };
-
-class StaleConnection extends Error {}
 
 function decode(body: Uint8Array, type: string | undefined): ServerToAgent {
   try {

@@ -1,4 +1,6 @@
 import type { ConnectionOptions } from "node:tls";
+import { proxyOfEnvironment } from "../../foundation/proxy/environment.ts";
+import type { ForwardProxy, ProxyFor } from "../../foundation/proxy/proxy.ts";
 
 /** Client side TLS, as `node:tls` takes it. */
 export interface ClientTls
@@ -30,11 +32,21 @@ export interface AgentSessionSettings {
   maxMessageBytes: number;
   /** Time between WebSocket pings; a ping without a pong until the next one means a dead peer. 0: none. Default 30 s. */
   pingIntervalMs?: number;
-  /** Environment that names proxies (`HTTPS_PROXY`, `NO_PROXY`); default `process.env`. `ws:` never uses one. */
-  proxyEnv?: Record<string, string | undefined>;
+  /** Default: as the environment says (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`). */
+  proxyFor?: ProxyFor;
+  /** Hosts, with or without a port, that a redirect may lead to beside the endpoint's own; no headers go there. */
+  allowedRedirectHosts?: readonly string[];
 }
 
 /** TLS for a dial that begins now. */
 export function presentTls({ tls }: Pick<AgentSessionSettings, "tls">): ClientTls | undefined {
   return typeof tls === "function" ? tls() : tls;
+}
+
+/** The proxy on the way to a URL. @throws when the environment names something that is none. */
+export function proxyOf(
+  { proxyFor }: Pick<AgentSessionSettings, "proxyFor">,
+  target: URL,
+): ForwardProxy | undefined {
+  return (proxyFor ?? proxyOfEnvironment(process.env))(target);
 }

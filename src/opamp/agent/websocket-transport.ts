@@ -1,13 +1,14 @@
-import type { IncomingMessage } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
+import type { Agent, IncomingMessage } from "node:http";
 import { type RawData, WebSocket } from "ws";
 import type { Clock, Timer } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
+import { agentFor } from "../../foundation/proxy/agent.ts";
 import { decodeFrame, encodeFrame } from "../framing.ts";
 import { type AgentToServer, AgentToServerSchema, ServerToAgentSchema } from "../messages.ts";
 import { callerHeaders, requestTimeoutMs, statusFailure } from "./http-request.ts";
 import type { Link, LinkEvents, LinkFailure, Transport } from "./link.ts";
-import { type AgentSessionSettings, presentTls } from "./settings.ts";
+import { type Destination, firstDestination, redirected } from "./redirect.ts";
+import { type AgentSessionSettings, presentTls, proxyOf } from "./settings.ts";
 
 const defaultPingIntervalMs = 30_000;
 const compressAboveBytes = 1024;
@@ -30,6 +31,7 @@ class WebSocketLink implements Link {
   readonly #events: LinkEvents;
   readonly #dialTimer: Timer;
   #socket: WebSocket | undefined;
+  #agent: Agent | undefined;
   #pingTimer: Timer | undefined;
   #writing = false;
   #closed = false;
@@ -45,7 +47,7 @@ class WebSocketLink implements Link {
       const error = new Error(`no WebSocket handshake within ${requestTimeoutMs / 1000} s`);
       this.#drop({ error, pace: "backoff" });
     });
-    this.#dial().catch((error: unknown) => this.#drop({ error: asError(error), pace: "backoff" }));
+    this.#dial(firstDestination(settings));
   }
 
   /** One write at a time: while the peer does not read, changes coalesce in the state instead of piling up here. */
@@ -89,20 +91,26 @@ class WebSocketLink implements Link {
     this.#dialTimer.cancel();
     this.#pingTimer?.cancel();
     this.#socket?.terminate();
+    this.#agent?.destroy();
     this.#onClosed?.();
   }
 
-  async #dial(): Promise<void> {
-    const { endpoint, maxMessageBytes, proxyEnv = process.env } = this.#settings;
-    const headers = callerHeaders(await this.#settings.headers());
+  #dial(destination: Destination): void {
+    this.#connect(destination).catch((error: unknown) =>
+      this.#drop({ error: asError(error), pace: "backoff" }),
+    );
+  }
+
+  async #connect(destination: Destination): Promise<void> {
+    const { url, isTrusted } = destination;
+    const configured = isTrusted ? callerHeaders(await this.#settings.headers()) : {};
     if (this.#closed) return;
-    const url = new URL(endpoint);
-    url.hash = "";
-    const agent = url.protocol === "wss:" ? { agent: new HttpsAgent({ proxyEnv }) } : {};
+    const { maxMessageBytes } = this.#settings;
+    this.#agent = agentFor(url, proxyOf(this.#settings, url));
     const socket = new WebSocket(url, {
       ...presentTls(this.#settings),
-      ...agent,
-      headers,
+      agent: this.#agent,
+      headers: configured,
       followRedirects: false,
       handshakeTimeout: requestTimeoutMs,
       // Counts a whole message, header byte included, after inflation (AW4).
@@ -118,7 +126,7 @@ class WebSocketLink implements Link {
     socket.on("open", () => this.#opened());
     socket.on("message", (data, isBinary) => this.#received(data, isBinary));
     socket.on("pong", () => this.#alive());
-    socket.on("unexpected-response", (_request, response) => this.#refused(response));
+    socket.on("unexpected-response", (_request, response) => this.#refused(destination, response));
     socket.on("error", (error) => {
       this.#failure ??= { error, pace: "at-once" };
     });
@@ -132,10 +140,20 @@ class WebSocketLink implements Link {
     this.#events.onOpen();
   }
 
-  #refused(response: IncomingMessage): void {
-    this.#drop(
-      statusFailure(response.statusCode ?? 0, response.headers, this.#settings.endpoint, this.#clock.now()),
-    );
+  #refused(destination: Destination, response: IncomingMessage): void {
+    const { statusCode = 0, headers } = response;
+    const next = redirected(destination, statusCode, headers, this.#settings);
+    if (next === undefined) {
+      this.#drop(statusFailure(statusCode, headers, destination.url, this.#clock.now()));
+      return;
+    }
+    // The end of this one is no news.
+    this.#socket
+      ?.removeAllListeners()
+      .on("error", () => undefined)
+      .terminate();
+    this.#agent?.destroy();
+    this.#dial(next);
   }
 
   #received(data: RawData, isBinary: boolean): void {

@@ -21,8 +21,8 @@ const overridesSchema = z.object({
       cipherSuites: z.array(z.string()),
     }),
   ),
-  /** URL, with the credentials for the proxy. */
-  proxy: z.optional(z.string()),
+  /** The URL may hold credentials. */
+  proxy: z.optional(z.object({ url: z.string(), connectHeaders: z.record(z.string(), z.string()) })),
   /** Never 0, which cannot be told from "left out" (D1). */
   heartbeatSeconds: z.optional(z.number()),
 });

@@ -1,8 +1,8 @@
 import { createPrivateKey } from "node:crypto";
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { AgentSessionSettings } from "../../opamp/agent/settings.ts";
 import type { OpAMPConnectionSettings, TLSCertificate, TLSConnectionSettings } from "../../opamp/messages.ts";
 import type { CertificateRequestRecord, Overrides } from "./connection-record.ts";
+import { offeredHeaders } from "./offered-headers.ts";
 import { offeredProxy } from "./offered-proxy.ts";
 import { isSecure, skipsVerification } from "./session-settings.ts";
 import { checkChain, parseChain } from "./tls-material.ts";
@@ -37,7 +37,7 @@ export function withOffer(context: OfferContext, offer: OpAMPConnectionSettings)
     ...(headers && { headers: offeredHeaders(headers.headers) }),
     ...(cert && { certificate: cert }),
     ...(tls && { tls: offeredTls(tls, overrides, current) }),
-    ...(proxy && { proxy: offeredProxy(proxy, endpoint ?? current.endpoint) }),
+    ...(proxy && { proxy: offeredProxy(proxy) }),
     ...(heartbeatIntervalSeconds > 0n && {
       heartbeatSeconds: Math.min(Number(heartbeatIntervalSeconds), maxHeartbeatSeconds),
     }),
@@ -55,22 +55,6 @@ function parseEndpoint(text: string, current: AgentSessionSettings): URL {
     );
   }
   return endpoint;
-}
-
-function offeredHeaders(headers: readonly { key: string; value: string }[]): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const { key, value } of headers) {
-    try {
-      validateHeaderName(key);
-      validateHeaderValue(key, value);
-    } catch {
-      // The error of node:http would quote what is wrong.
-      throw new UnusableOfferError("it has a header whose name or value cannot be sent in HTTP");
-    }
-    const before = result[key];
-    result[key] = before === undefined ? value : `${before}, ${value}`;
-  }
-  return result;
 }
 
 function offeredCertificate(

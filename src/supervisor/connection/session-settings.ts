@@ -3,6 +3,7 @@ import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { type AgentSessionSettings, type ClientTls, presentTls } from "../../opamp/agent/settings.ts";
 import { defaultHeartbeatIntervalMs } from "../../opamp/limits.ts";
+import { proxyFor } from "../settings/proxy-for.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
 import type { Overrides } from "./connection-record.ts";
 import { reloadingTls } from "./reloading-tls.ts";
@@ -35,11 +36,14 @@ function baseSettings({ server, capabilities }: SupervisorSettings): AgentSessio
   const headers = Object.fromEntries(
     Object.entries(server.headers).map(([name, values]) => [name, values.join(", ")]),
   );
+  const throughProxy = proxyFor(server.proxy);
   return {
     endpoint: new URL(server.endpoint),
     headers: () => headers,
     heartbeatIntervalMs: capabilities.reportsHeartbeat ? defaultHeartbeatIntervalMs : 0,
     maxMessageBytes: server.maxMessageBytes,
+    allowedRedirectHosts: server.allowedRedirectHosts,
+    ...(throughProxy && { proxyFor: throughProxy }),
   };
 }
 
@@ -60,7 +64,7 @@ function withOverrides(
     endpoint,
     heartbeatIntervalMs,
     ...(headers && { headers: () => headers }),
-    ...(proxy !== undefined && { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
+    ...(proxy && { proxyFor: () => ({ ...proxy, url: new URL(proxy.url) }) }),
     ...(tls && { tls: () => tlsWithOverrides(tls(), overrides) }),
   };
 }

@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
+import { proxyFor } from "../settings/proxy-for.ts";
 import type { PackageSettings } from "../settings/supervisor-settings.ts";
 import { type Acquired, acquire, type PackageProgress } from "./acquisition.ts";
 import { download } from "./download/download.ts";
@@ -83,6 +84,7 @@ export class Packages {
           signal: wanted,
           onProgress: report,
           freeBytes,
+          proxyFor: proxyFor(this.#settings.proxy),
         }),
       mustBeSigned: trust.keys.length > 0,
       refuse: async (file, signature) => {

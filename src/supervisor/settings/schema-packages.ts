@@ -10,6 +10,7 @@ import {
   section,
 } from "../../foundation/settings-file/section.ts";
 import { url } from "../../foundation/settings-file/url.ts";
+import { proxySection } from "./schema-proxy.ts";
 import type { PackageSettings } from "./supervisor-settings.ts";
 
 const mebibyte = 1024 * 1024;
@@ -24,6 +25,7 @@ export const packagesSection: SettingSchema<PackageSettings> = section({
   maxMembers: defaulted("max_members", integer({ min: 1 }), 10_000),
   stallTimeoutMs: defaulted("stall_timeout", duration({ positive: true }), 30_000),
   keep: defaulted("keep", integer({ min: 0, max: 100 }), 1),
+  proxy: nested("proxy", proxySection),
   trust: nested(
     "trust",
     section({ keys: defaulted("keys", textList({ expected: "a path of a public key in PEM" }), []) }),

@@ -1,13 +1,14 @@
 import { byteSize } from "../../foundation/settings-file/byte-size.ts";
-import { decodeAt } from "../../foundation/settings-file/collections.ts";
+import { decodeAt, splitListOf } from "../../foundation/settings-file/collections.ts";
 import { duration } from "../../foundation/settings-file/duration.ts";
-import { alreadyReported, field, type SettingSchema } from "../../foundation/settings-file/field.ts";
+import { alreadyReported, field, type SettingSchema, textOf } from "../../foundation/settings-file/field.ts";
 import { headerMap } from "../../foundation/settings-file/header-map.ts";
 import { defaulted, nested, required, section } from "../../foundation/settings-file/section.ts";
 import { isMap } from "../../foundation/settings-file/setting-value.ts";
 import { type UrlFault, url } from "../../foundation/settings-file/url.ts";
 import { defaultMaxMessageBytes } from "../../opamp/limits.ts";
 import { certificateSection } from "./schema-certificate.ts";
+import { proxySection } from "./schema-proxy.ts";
 import { tlsSection } from "./schema-tls.ts";
 import { settingsDigest } from "./settings-digest.ts";
 import type { ServerSettings } from "./supervisor-settings.ts";
@@ -27,6 +28,8 @@ const keys = section({
   maxMessageBytes: defaulted("max_message_size", byteSize(minMessageBytes), defaultMaxMessageBytes),
   fallbackAfterMs: defaulted("fallback_after", duration(), defaultFallbackAfterMs),
   certificate: nested("certificate", certificateSection),
+  proxy: nested("proxy", proxySection),
+  allowedRedirectHosts: defaulted("allowed_redirect_hosts", splitListOf(redirectHost()), []),
 });
 
 /** `server`. */
@@ -34,8 +37,21 @@ export const serverSection: SettingSchema<ServerSettings> = field((value, compla
   const settings = decodeAt(keys, value, [], report);
   if (settings === undefined || !isMap(value.data)) return complain(alreadyReported);
   const { data } = value;
-  return { ...settings, digest: settingsDigest(["endpoint", "headers", "tls"].map((key) => data.get(key))) };
+  return {
+    ...settings,
+    digest: settingsDigest(["endpoint", "headers", "tls", "proxy"].map((key) => data.get(key))),
+  };
 });
+
+/** As it stands in a URL: in small letters, without a port that its scheme has anyway. */
+function redirectHost(): SettingSchema<string> {
+  return field((value, complain) => {
+    const found = (textOf(value) ?? "").trim().toLowerCase();
+    const url = URL.parse(`any://${found}`);
+    if (url !== null && found !== "" && url.host === found) return found;
+    return complain("expected a host, such as opamp2.example.com or opamp2.example.com:4320");
+  });
+}
 
 function endpointMessage(fault: UrlFault): string {
   if (fault.fault === "syntax") {

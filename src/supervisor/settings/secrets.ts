@@ -15,6 +15,10 @@ export function secretsOf({
     add(secrets, tls?.keyPem, tls?.tpm.auth, tls?.tpm.ownerAuth);
   }
   addPassword(secrets, server.endpoint);
+  for (const { url, connectHeaders } of [server.proxy, packages.proxy]) {
+    if (url !== undefined) addPassword(secrets, url);
+    addHeaders(secrets, connectHeaders);
+  }
   for (const mirror of packages.mirrors) {
     addPassword(secrets, mirror);
     // Storage in a cloud takes a signature there.

@@ -31,11 +31,23 @@ export interface ServerSettings {
   readonly fallbackAfterMs: number;
   /** Ours. */
   readonly certificate: CertificateSettings;
+  /** Ours. */
+  readonly proxy: ProxySettings;
+  /** Ours. Hosts, with or without a port, that the server may redirect to beside its own. */
+  readonly allowedRedirectHosts: readonly string[];
   /**
-   * Changes when endpoint, headers or tls are edited; a reference counts by its name, so that a token that is
+   * Changes when endpoint, headers, tls or proxy are edited; a reference counts by its name, so that a token that is
    * renewed is no edit.
    */
   readonly digest: string;
+}
+
+/** How to get out; without a URL the environment says it. */
+export interface ProxySettings {
+  /** May hold a user and a password. */
+  readonly url: string | undefined;
+  /** Of the CONNECT request. */
+  readonly connectHeaders: Headers;
 }
 
 export const certificateKeyTypes = ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"] as const;
@@ -199,6 +211,8 @@ export interface PackageSettings {
   readonly stallTimeoutMs: number;
   /** Previous versions that stay on disk. */
   readonly keep: number;
+  /** For downloads. */
+  readonly proxy: ProxySettings;
   /** `keys`: paths of public keys in PEM. */
   readonly trust: { readonly keys: readonly string[] };
 }

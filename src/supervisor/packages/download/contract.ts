@@ -1,5 +1,6 @@
 import type { Clock } from "../../../foundation/clock.ts";
 import type { Logger } from "../../../foundation/logger.ts";
+import type { ProxyFor } from "../../../foundation/proxy/proxy.ts";
 
 /** One file to get. */
 export interface DownloadRequest {
@@ -54,6 +55,6 @@ export interface DownloadDeps {
   readonly freeBytes: (directory: string) => Promise<number>;
   /** Authorities beside those that Node trusts by itself (`NODE_EXTRA_CA_CERTS`). */
   readonly tls?: { readonly ca: string };
-  /** Names proxies (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); default `process.env`. */
-  readonly proxyEnv?: Record<string, string | undefined>;
+  /** Default: as the environment says (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`). */
+  readonly proxyFor?: ProxyFor | undefined;
 }

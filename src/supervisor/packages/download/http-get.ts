@@ -1,4 +1,8 @@
-import type { Agent, IncomingMessage } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { agentFor } from "../../../foundation/proxy/agent.ts";
+import { proxyOfEnvironment } from "../../../foundation/proxy/environment.ts";
+import { type ProxyFor, userinfoOf } from "../../../foundation/proxy/proxy.ts";
 import type { DownloadDeps } from "./contract.ts";
 import type { Lifeline } from "./lifeline.ts";
 import type { Source } from "./sources.ts";
@@ -29,7 +33,7 @@ export async function httpGet(
   source: HttpSource,
   headers: Record<string, string>,
   lifeline: Lifeline,
-  { tls, proxyEnv = process.env }: Pick<DownloadDeps, "tls" | "proxyEnv">,
+  { tls, proxyFor = proxyOfEnvironment(process.env) }: Pick<DownloadDeps, "tls" | "proxyFor">,
 ): Promise<Exchange> {
   const trusted = Object.entries(source.headers).filter(([name]) => !reserved.test(name));
   let url = source.url;
@@ -41,10 +45,10 @@ export async function httpGet(
         ...headers,
         "Accept-Encoding": "identity",
       },
-      auth: isAtHome ? userinfoOf(source.url) : undefined,
+      auth: isAtHome ? credentialsOf(source.url) : undefined,
       lifeline,
       tls,
-      proxyEnv,
+      proxyFor,
     });
     const { statusCode = 0, headers: answered } = exchange.response;
     if (![301, 302, 303, 307, 308].includes(statusCode) || answered.location === undefined) return exchange;
@@ -60,19 +64,17 @@ interface ExchangeOptions {
   readonly auth: string | undefined;
   readonly lifeline: Lifeline;
   readonly tls: DownloadDeps["tls"];
-  readonly proxyEnv: Record<string, string | undefined>;
+  readonly proxyFor: ProxyFor;
 }
 
 async function exchangeWith(url: URL, options: ExchangeOptions): Promise<Exchange> {
-  const { headers, auth, lifeline, tls, proxyEnv } = options;
+  const { headers, auth, lifeline, tls, proxyFor } = options;
   const bare = new URL(url);
   bare.username = "";
   bare.password = "";
   const isSecure = url.protocol === "https:";
-  const { request: start, Agent: AgentOfScheme } = isSecure
-    ? await import("node:https")
-    : await import("node:http");
-  const agent: Agent = new AgentOfScheme({ proxyEnv });
+  const start = isSecure ? httpsRequest : httpRequest;
+  const agent = agentFor(bare, proxyFor(bare));
   const security = isSecure ? await trust(tls) : {};
   try {
     const response = await lifeline.hear(
@@ -122,14 +124,7 @@ function target(location: string, from: URL): URL {
   return url;
 }
 
-function userinfoOf({ username, password }: URL): string | undefined {
-  return username === "" && password === "" ? undefined : `${decode(username)}:${decode(password)}`;
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+function credentialsOf(url: URL): string | undefined {
+  const userinfo = userinfoOf(url);
+  return userinfo && `${userinfo.user}:${userinfo.password}`;
 }

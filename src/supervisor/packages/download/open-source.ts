@@ -35,7 +35,7 @@ export async function openSource(
   source: Source,
   asked: Asked,
   lifeline: Lifeline,
-  deps: Pick<DownloadDeps, "clock" | "tls" | "proxyEnv">,
+  deps: Pick<DownloadDeps, "clock" | "tls" | "proxyFor">,
 ): Promise<Opened> {
   return source.t === "file" ? openFile(source, asked, lifeline) : openHttp(source, asked, lifeline, deps);
 }
@@ -44,7 +44,7 @@ async function openHttp(
   source: Extract<Source, { t: "http" }>,
   asked: Asked,
   lifeline: Lifeline,
-  deps: Pick<DownloadDeps, "clock" | "tls" | "proxyEnv">,
+  deps: Pick<DownloadDeps, "clock" | "tls" | "proxyFor">,
 ): Promise<Opened> {
   try {
     const exchange = await httpGet(source, rangeHeaders(asked), lifeline, deps);

@@ -1,6 +1,7 @@
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { nameBehindProxy } from "../../../support/proxies.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
@@ -9,7 +10,7 @@ export interface KeyAndCertificate {
   cert: string;
 }
 
-/** A private authority, a server certificate for 127.0.0.1 and localhost, and a client certificate, as PEM. */
+/** A private authority, a server certificate for 127.0.0.1, localhost and what proxies call it, and a client certificate, as PEM. */
 export async function makeCertificates(): Promise<{
   ca: string;
   server: KeyAndCertificate;
@@ -29,6 +30,7 @@ export async function makeCertificates(): Promise<{
     const names: x509.JsonGeneralNames = [
       { type: "ip", value: "127.0.0.1" },
       { type: "dns", value: "localhost" },
+      { type: "dns", value: nameBehindProxy },
     ];
     const cert = await x509.X509CertificateGenerator.create({
       subject: `CN=${name}`,

@@ -110,7 +110,7 @@ export function makeSession(
       heartbeatIntervalMs: 30_000,
       maxMessageBytes: 1024 * 1024,
       pingIntervalMs: 0,
-      proxyEnv: {},
+      proxyFor: () => undefined,
       ...options.settings,
     },
     state,

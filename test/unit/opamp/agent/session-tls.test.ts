@@ -1,8 +1,4 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect } from "node:net";
-import type { TLSSocket } from "node:tls";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { TestAuthority } from "../../../support/test-authority.ts";
 import { makeCertificates } from "./certificates.ts";
 import { makeSession, startServer } from "./session-fixture.ts";
@@ -11,28 +7,6 @@ let certificates: Awaited<ReturnType<typeof makeCertificates>>;
 beforeAll(async () => {
   certificates = await makeCertificates();
 });
-
-/** An HTTP proxy that tunnels; returns its address and what it was asked for. */
-async function startProxy() {
-  const requests: Array<{ target: string | undefined; authorization: string | undefined }> = [];
-  const sockets = new Set<{ destroy(): void }>();
-  const proxy = createServer();
-  proxy.on("connect", (request: IncomingMessage, client: TLSSocket) => {
-    requests.push({ target: request.url, authorization: request.headers["proxy-authorization"] });
-    const [host = "", port] = (request.url ?? "").split(":");
-    const upstream = connect(Number(port), host, () => client.write("HTTP/1.1 200 OK\r\n\r\n"));
-    for (const socket of [client, upstream]) sockets.add(socket.on("error", () => undefined));
-    client.pipe(upstream).pipe(client);
-  });
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy();
-    proxy.close();
-    await once(proxy, "close");
-  });
-  return { port: (proxy.address() as AddressInfo).port, requests };
-}
 
 describe.each(["ws", "http"] as const)("AgentSession over %ss", (transport) => {
   it("connects with a private authority and a client certificate", async () => {
@@ -73,25 +47,5 @@ describe.each(["ws", "http"] as const)("AgentSession over %ss", (transport) => {
     expect(fixture.logs.at(-1)).toMatchObject({ error: expect.stringContaining("the clock of this host") });
     fixture.clock.advance((await fixture.event("failed")).retryInMs);
     await fixture.event("failed", 2);
-  });
-
-  it("goes through the proxy that the environment names, except for hosts it excludes", async () => {
-    const { ca, server: own } = certificates;
-    const server = await startServer({ tls: own });
-    const proxy = await startProxy();
-    const HTTPS_PROXY = `http://user:pass@127.0.0.1:${proxy.port}`;
-    const through = makeSession(server.url(transport), {
-      settings: { tls: { ca }, proxyEnv: { HTTPS_PROXY } },
-    });
-    through.session.start();
-    await through.event("connected");
-    const target = `127.0.0.1:${server.port}`;
-    expect(proxy.requests).toEqual([{ target, authorization: "Basic dXNlcjpwYXNz" }]);
-
-    const proxyEnv = { HTTPS_PROXY, NO_PROXY: "127.0.0.1" };
-    const around = makeSession(server.url(transport), { settings: { tls: { ca }, proxyEnv } });
-    around.session.start();
-    await around.event("connected");
-    expect(proxy.requests).toHaveLength(1);
   });
 });

@@ -45,7 +45,7 @@ describe("an offer over what is in use", () => {
       headers: { x: "y" },
       certificate: { cert: "c", key: "k", own: true },
       tls: { ca: "ca", includeSystemCas: false, insecureSkipVerify: false, cipherSuites: [] },
-      proxy: "http://proxy:3128/",
+      proxy: { url: "http://proxy:3128/", connectHeaders: {} },
       heartbeatSeconds: 7,
     };
     expect(take({}, [], before).taken).toEqual(before);
@@ -121,10 +121,14 @@ describe("an offer over what is in use", () => {
   });
 
   it("AN13 takes a proxy with its credentials", () => {
-    const basic = Buffer.from("user:p@ss").toString("base64");
-    const connectHeaders = { headers: [{ key: "Proxy-Authorization", value: `Basic ${basic}` }] };
-    const { settings } = take({ proxy: { url: "proxy:3128", connectHeaders } });
-    expect(settings.proxyEnv).toMatchObject({ HTTPS_PROXY: "http://user:p%40ss@proxy:3128/" });
+    const connectHeaders = { headers: [{ key: "Proxy-Authorization", value: "Bearer s3cret" }] };
+    const { settings, taken } = take({ proxy: { url: "proxy:3128", connectHeaders } });
+    expect(settings.proxyFor?.(settings.endpoint)).toEqual({
+      url: new URL("http://proxy:3128/"),
+      connectHeaders: { "Proxy-Authorization": "Bearer s3cret" },
+    });
+    // Another offer without one keeps it.
+    expect(take({}, [], taken).taken.proxy).toEqual(taken.proxy);
   });
 
   it.each<[string, OpampOffer, RegExp]>([
@@ -137,12 +141,12 @@ describe("an offer over what is in use", () => {
     ["versions in the wrong order", { tls: { minVersion: "1.3", maxVersion: "1.2" } }, /above its highest/],
     ["a key alone", { certificate: { privateKey: new Uint8Array([1]) } }, /without a certificate/],
     ["a certificate alone", { certificate: { cert: new Uint8Array([1]) } }, /without a private key/],
-    ["a SOCKS proxy", { proxy: { url: "socks5://p:1" } }, /http or https/],
+    ["a proxy of another kind", { proxy: { url: "socks4://u:s3cret@p:1" } }, /http, https, socks5/],
     ["a proxy without URL", { proxy: {} }, /no URL/],
     [
       "a header for the proxy that cannot be sent",
-      { proxy: { url: "p:1", connectHeaders: { headers: [{ key: "x", value: "s3cret" }] } } },
-      /Proxy-Authorization/,
+      { proxy: { url: "p:1", connectHeaders: { headers: [{ key: "x y", value: "s3cret" }] } } },
+      /cannot be sent/,
     ],
   ])("is refused with %s, and the reason names no secret", (_what, offer, reason) => {
     let message = "";

@@ -36,8 +36,9 @@ describe("supervisor.example.yaml", () => {
     expect([acceptsRemoteConfig, reportsRemoteConfig, acceptsRestartCommand]).toEqual([false, false, false]);
     const { maxMessageBytes, fallbackAfterMs, certificate } = bare.server;
     expect(full.server).toMatchObject({ maxMessageBytes, fallbackAfterMs, certificate });
-    const { mirrors, dropFolder, bytesPerSecond, trust, ...otherPackages } = full.packages;
+    const { mirrors, dropFolder, bytesPerSecond, proxy, trust, ...otherPackages } = full.packages;
     expect(bare.packages).toMatchObject(otherPackages);
+    expect(proxy.url).toBeDefined();
     expect([mirrors.length, dropFolder, bytesPerSecond, trust.keys.length]).toEqual([
       2,
       "/media/usb/otel",
@@ -83,16 +84,9 @@ describe("supervisor.example.yaml", () => {
   it("marks every key that the reference lacks", () => {
     const ours = [
       ...["max_message_size", "pin_sha256", "probation", "liveness_timeout", "log", "on_supervisor_exit"],
-      ...["fallback_after", "certificate", "reports_connection_settings_status"],
-      ...[
-        "memory_limit",
-        "crash_loop",
-        "restrictions",
-        "format",
-        "accepts_packages",
-        "reports_package_statuses",
-        "packages",
-      ],
+      ...["fallback_after", "certificate", "reports_connection_settings_status", "proxy"],
+      ...["allowed_redirect_hosts", "memory_limit", "crash_loop", "restrictions", "format"],
+      ...["accepts_packages", "reports_package_statuses", "packages"],
     ];
     const lines = example.split("\n");
     for (const key of ours) {

@@ -42,6 +42,8 @@ const defaults: SupervisorSettings = {
       renewBeforeMs: 7 * 24 * 3_600_000,
       identity: "instance_uid",
     },
+    proxy: { url: undefined, connectHeaders: {} },
+    allowedRedirectHosts: [],
     digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
   },
   capabilities: {
@@ -108,6 +110,7 @@ const defaults: SupervisorSettings = {
     maxMembers: 10_000,
     stallTimeoutMs: 30_000,
     keep: 1,
+    proxy: { url: undefined, connectHeaders: {} },
     trust: { keys: [] },
   },
   telemetry: {

@@ -6,10 +6,11 @@ describe("secrets of supervisor.yaml", () => {
   it("are what references stand for, header values, keys and passwords, wherever they were written", () => {
     const text = `server:
   endpoint: wss://me:pa%ss@h
+  proxy: {url: "http://me:pr0xy@h:1", connect_headers: {Proxy-Authorization: "Bearer pr1xy"}}
   headers: {Authorization: "Bearer \${file:/etc/token}", X-Key: [k1, k2], Y: "Basic b64"}
   tls: {cert_pem: CERT, key_pem: "\${env:KEY}", tpm: {auth: tpm1, owner_auth: tpm2}}
 agent: {executable: /otelcol}
-packages: {mirrors: ["https://me:m1rror@h/a", "https://h/b?sig=s1g"]}
+packages: {proxy: {url: "socks5://me:pr2xy@h"}, mirrors: ["https://me:m1rror@h/a", "https://h/b?sig=s1g"]}
 telemetry:
   logs: {processors: [{batch: {exporter: {otlp: {protocol: grpc, headers: {api-key: h1}, endpoint: "http://u:h6@e"}}}}]}
   metrics: {readers: [{periodic: {exporter: {otlp: {protocol: http/json, headers: [{name: n, value: h2}]}}}}]}
@@ -30,6 +31,7 @@ healthcheck: {response_headers: {Z: h5}}
       "tpm2",
       "m1rror",
       "sig=s1g",
+      ...["pr0xy", "pr1xy", "pr2xy"],
     ];
     expect([...secrets]).toEqual(expect.arrayContaining([...expected, "h1", "h2", "h3", "h4", "h5", "h6"]));
     for (const open of ["CERT", "http://u:h6@e", "n", "/otelcol", ""]) expect(secrets).not.toContain(open);
@@ -41,6 +43,7 @@ healthcheck: {response_headers: {Z: h5}}
     ["server", "endpoint: 'wss://u:s3cr3t@:h'"],
     ["server", "headers: {A: {x: s3cr3t}}"],
     ["server", "headers: s3cr3t"],
+    ["server", "proxy: {url: 'socks4://u:s3cr3t@h'}"],
     ["server", "tls: {key_pem: [s3cr3t]}"],
     ["server", "tls: {min_version: '${env:S}'}"],
     ["server", "tls: {pin_sha256: '${env:S}'}"],

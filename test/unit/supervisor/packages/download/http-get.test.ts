@@ -1,8 +1,7 @@
-import { once } from "node:events";
-import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect } from "node:net";
-import type { Duplex } from "node:stream";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { IncomingMessage } from "node:http";
+import { beforeAll, describe, expect, it } from "vitest";
+import { proxyOfEnvironment } from "../../../../../src/foundation/proxy/environment.ts";
+import { nameBehindProxy, startHttpProxy, startSocksProxy } from "../../../../support/proxies.ts";
 import { makeCertificates } from "../../../opamp/agent/certificates.ts";
 import { content, type FileServer, fileServer, type Getting, get, serve } from "./support.ts";
 
@@ -164,25 +163,31 @@ describe("a download over https", () => {
 
   it("goes through the proxy that the environment names, except for hosts it excludes", async () => {
     const server = await good(certificates.server);
-    const proxy = await startProxy();
-    const HTTPS_PROXY = `http://user:s3cr3t@127.0.0.1:${proxy.port}`;
-    const deps = { tls: { ca: certificates.ca }, proxyEnv: { HTTPS_PROXY } };
+    const proxy = await startHttpProxy();
+    const HTTPS_PROXY = proxy.url.replace("//", "//user:s3cr3t@");
+    const through = (more: object = {}) => ({
+      tls: { ca: certificates.ca },
+      proxyFor: proxyOfEnvironment({ HTTPS_PROXY, ...more }),
+    });
     const headers = { Authorization: "Bearer t" };
-    expect(await get(`${server.origin}/f`, file, { deps, headers }).outcome).toMatchObject({ t: "done" });
+    const url = `${server.origin.replace("127.0.0.1", nameBehindProxy)}/f`;
+    expect(await get(url, file, { deps: through(), headers }).outcome).toMatchObject({ t: "done" });
     const basic = `Basic ${Buffer.from("user:s3cr3t").toString("base64")}`;
-    expect(proxy.requests).toEqual([
-      { target: new URL(server.origin).host, basic, authorization: undefined },
-    ]);
+    expect(proxy.requests.map(({ target }) => target)).toEqual([new URL(url).host]);
+    expect(proxy.requests[0]?.headers["proxy-authorization"]).toBe(basic);
+    expect(proxy.requests[0]?.headers.authorization).toBeUndefined();
 
-    const around = { ...deps, proxyEnv: { HTTPS_PROXY, NO_PROXY: "127.0.0.1" } };
-    expect(await get(`${server.origin}/f`, file, { deps: around }).outcome).toMatchObject({ t: "done" });
+    const deps = through({ NO_PROXY: "localhost" });
+    const around = `${server.origin.replace("127.0.0.1", "localhost")}/f`;
+    expect(await get(around, file, { deps }).outcome).toMatchObject({ t: "done" });
     expect(proxy.requests).toHaveLength(1);
   });
 
   it("does not show the password of a proxy that refuses", async () => {
     const refusing = await fileServer(() => undefined);
     const HTTPS_PROXY = `http://user:s3cr3t@${refusing.origin.slice(7)}`;
-    const getting = get("https://127.0.0.1:1/f", file, { deps: { proxyEnv: { HTTPS_PROXY } } });
+    const deps = { proxyFor: proxyOfEnvironment({ HTTPS_PROXY }) };
+    const getting = get("https://elsewhere.test:1/f", file, { deps });
     await refusalOf(getting);
     expect(JSON.stringify([getting.log, getting.progress])).not.toContain("s3cr3t");
   });
@@ -190,44 +195,18 @@ describe("a download over https", () => {
 
 it("a download over http goes through a proxy too", async () => {
   const server = await good();
-  const proxy = await startProxy();
-  const deps = { proxyEnv: { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` } };
-  expect(await get(`${server.origin}/f`, file, { deps }).outcome).toMatchObject({ t: "done" });
-  expect(proxy.requests.map(({ target }) => target)).toEqual([`${server.origin}/f`]);
+  const proxy = await startHttpProxy();
+  const deps = { proxyFor: proxyOfEnvironment({ HTTP_PROXY: proxy.url }) };
+  const url = `${server.origin.replace("127.0.0.1", nameBehindProxy)}/f`;
+  expect(await get(url, file, { deps }).outcome).toMatchObject({ t: "done" });
+  expect(proxy.requests.map(({ target }) => target)).toEqual([url]);
 });
 
-/** A proxy that tunnels and forwards, and what it was asked for. */
-async function startProxy() {
-  const requests: {
-    target: string | undefined;
-    basic: string | undefined;
-    authorization: string | undefined;
-  }[] = [];
-  const sockets = new Set<Duplex>();
-  const note = ({ url: target, headers }: IncomingMessage) =>
-    requests.push({ target, basic: headers["proxy-authorization"], authorization: headers.authorization });
-  const proxy = createServer((request, response) => {
-    note(request);
-    const { headers, url = "" } = request;
-    httpRequest(url, { headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-    }).end();
-  });
-  proxy.on("connect", (request: IncomingMessage, client: Duplex) => {
-    note(request);
-    const [host = "", port] = (request.url ?? "").split(":");
-    const upstream = connect(Number(port), host, () => client.write("HTTP/1.1 200 OK\r\n\r\n"));
-    for (const socket of [client, upstream]) sockets.add(socket.on("error", () => undefined));
-    client.pipe(upstream).pipe(client);
-  });
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy();
-    proxy.closeAllConnections();
-    proxy.close();
-    await once(proxy, "close");
-  });
-  return { port: (proxy.address() as AddressInfo).port, requests };
-}
+it("a download goes through a SOCKS proxy, which resolves the name", async () => {
+  const server = await good();
+  const proxy = await startSocksProxy({ password: "s3cr3t" });
+  const deps = { proxyFor: proxyOfEnvironment({ HTTP_PROXY: proxy.url.replace("//", "//user:s3cr3t@") }) };
+  const url = `${server.origin.replace("127.0.0.1", nameBehindProxy)}/f`;
+  expect(await get(url, file, { deps }).outcome).toMatchObject({ t: "done" });
+  expect(proxy.requests).toEqual([{ addressType: 3, target: new URL(url).host, user: "user" }]);
+});

@@ -210,7 +210,7 @@ export function get(url: string, { sha256, bytes }: Content, options: GetOptions
       onProgress: (report) => progress.push(report),
       logger,
       freeBytes: async () => 1e12,
-      proxyEnv: {},
+      proxyFor: () => undefined,
       ...deps,
     },
   );

@@ -24,6 +24,12 @@ async function collect(source: AsyncIterable<Buffer>, limit: number): Promise<Ui
     if (size > limit) throw new Error(`the server's answer is larger than the limit of ${limit} bytes`);
     chunks.push(chunk);
   }
-  // A plain array: fields of the message are views of it, and a Buffer's slice() would not copy.
-  return new Uint8Array(Buffer.concat(chunks, size));
+  // Of its own: fields of the message are views of it.
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
 }

@@ -161,8 +161,7 @@ class WebSocketLink implements Link {
     this.#alive();
     try {
       if (!isBinary) throw new Error("the server sent a text frame; OpAMP messages are binary");
-      // A copy, because fields of a message are views: a Buffer would keep its whole slab in memory.
-      this.#events.onMessage(decodeFrame(ServerToAgentSchema, new Uint8Array(data as Buffer)));
+      this.#events.onMessage(decodeFrame(ServerToAgentSchema, alone(data as Buffer)));
     } catch (error) {
       this.#closeCode = isBinary ? closeCode.invalidPayload : closeCode.unsupportedData;
       this.#events.onFault({ error: asError(error), pace: "at-once" });
@@ -192,6 +191,11 @@ class WebSocketLink implements Link {
     this.abort();
     queueMicrotask(() => this.#events.onClosed(failure));
   }
+}
+
+/** Bytes that hold on to nothing else: fields of a message are views, and a part of a slab would keep all of it. */
+function alone(data: Buffer): Uint8Array {
+  return data.length === data.buffer.byteLength ? data : new Uint8Array(data);
 }
 
 function closedByPeer(code: number, reason: Buffer): LinkFailure {

@@ -6,6 +6,7 @@ import { figuresCapability } from "../opamp/figures.ts";
 import { OpampEndpoint } from "../opamp/server/endpoint.ts";
 import { AgentService } from "./agent-service.ts";
 import { createApi } from "./api/api.ts";
+import { MemoryIdempotencyStore } from "./api/idempotency-store.ts";
 import type { Configuration } from "./configurations/configuration.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
@@ -48,6 +49,10 @@ const packageCapabilities = ServerCapability.OffersPackages | ServerCapability.A
 
 /** Missed polls after which an Agent on plain HTTP counts as gone, and half a poll for its jitter. */
 const missedPolls = 3.5;
+
+/** How long, and how much of, the answers to requests with an Idempotency-Key are kept. */
+const keepAnswersMs = 24 * 3_600_000;
+const keptCharacters = 32 * 1024 * 1024;
 
 const pingTimeoutMs = 5_000;
 const closeTimeoutMs = 3_000;
@@ -115,6 +120,7 @@ async function serve(
       catalogue: packages?.catalogue,
       isReady: () => state.ready,
     },
+    idempotency: new MemoryIdempotencyStore({ clock, keepMs: keepAnswersMs, maxCharacters: keptCharacters }),
     log,
     maxBodyBytes: management.maxBodyBytes,
   });

@@ -1,3 +1,4 @@
+import type { FastifyReply } from "fastify";
 import * as z from "zod";
 import { formatInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
 import type { AgentService } from "../agent-service.ts";
@@ -7,6 +8,8 @@ import type { Offering } from "../offers/offering.ts";
 import { agentDetailSchema, agentSummarySchema } from "./agent-schema.ts";
 import { agentDetail, agentSummary } from "./agent-view.ts";
 import type { Api } from "./api.ts";
+import { longListJson } from "./long-list.ts";
+import { comparePositions, linkNext, nextPage, type Position, pageOf, pageParameters } from "./page.ts";
 import { ProblemError } from "./problem.ts";
 import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
@@ -18,6 +21,26 @@ export interface AgentsApi {
 
 const oneAgent = z.object({ instance_uid: z.string().describe("The agent's instance UID, a UUID") });
 
+const filterParameters = {
+  connected: z.enum(["true", "false"]).optional(),
+  healthy: z.enum(["true", "false"]).optional().describe("As they say themselves; neither: they do not say"),
+  config_hash: z.string().optional().describe("Those that run this configuration"),
+};
+
+type Filter = z.infer<z.ZodObject<typeof filterParameters>>;
+
+function passes({ presence, state, appliedHash }: Agent, filter: Filter): boolean {
+  const { connected, healthy, config_hash } = filter;
+  if (connected !== undefined && String(presence.t !== "gone") !== connected) return false;
+  if (healthy !== undefined && String(state.health?.healthy) !== healthy) return false;
+  return config_hash === undefined || appliedHash === config_hash;
+}
+
+/** In the order first heard. */
+function positionOf({ firstSeen, id }: Agent): Position {
+  return [firstSeen, id];
+}
+
 export function agentRoutes(api: Api, { fleet, service, offering }: AgentsApi): void {
   api.get(
     "/api/v1/agents",
@@ -25,13 +48,18 @@ export function agentRoutes(api: Api, { fleet, service, offering }: AgentsApi): 
       schema: {
         tags: ["agents"],
         summary: "The agents heard so far, connected or not",
-        querystring: z.strictObject({ selector: selectorParameter }),
-        response: { 200: z.object({ agents: z.array(agentSummarySchema) }) },
+        querystring: z.strictObject({ selector: selectorParameter, ...filterParameters, ...pageParameters }),
+        response: { 200: z.object({ agents: z.array(agentSummarySchema), next: nextPage }) },
       },
     },
-    async ({ query }) => {
-      const agents = fleet.list(selectorFrom(query.selector));
-      return { agents: agents.map((agent) => agentSummary(agent, offering.assignedTo(agent))) };
+    async (request, reply) => {
+      const { query } = request;
+      const found = fleet.list(selectorFrom(query.selector)).filter((agent) => passes(agent, query));
+      const inOrder = found.sort((a, b) => comparePositions(positionOf(a), positionOf(b)));
+      const { items, next } = pageOf(inOrder, query, positionOf);
+      linkNext(request, reply, next);
+      const view = (agent: Agent) => agentSummary(agent, offering.assignedTo(agent));
+      return (reply as FastifyReply).send(await longListJson("agents", items, view, { next }));
     },
   );
 

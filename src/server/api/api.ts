@@ -7,8 +7,10 @@ import { configRoutes } from "./config.ts";
 import { addConventions } from "./conventions.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
 import { answerError, toJson } from "./errors.ts";
+import type { IdempotencyStore } from "./idempotency-store.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
 import { type ProbesApi, probeRoutes } from "./probes.ts";
+import { requestIdOf } from "./request-id.ts";
 import { validateBySchema } from "./validation.ts";
 
 /** What the routes of each room are added to: fastify, whose schemas are zod's. */
@@ -22,6 +24,7 @@ export type Api = FastifyInstance<
 
 export interface ApiOptions {
   rooms: AgentsApi & PackagesApi & ProbesApi;
+  idempotency: IdempotencyStore;
   log: Logger;
   /** Largest request body in bytes. */
   maxBodyBytes: number;
@@ -31,18 +34,24 @@ export interface ApiOptions {
 const ownCompilers = { buildValidator: () => validateBySchema as never, buildSerializer: () => () => toJson };
 
 /** Everything the management listener answers. */
-export async function createApi({ rooms, log, maxBodyBytes }: ApiOptions): Promise<RequestListener> {
+export async function createApi({
+  rooms,
+  idempotency,
+  log,
+  maxBodyBytes,
+}: ApiOptions): Promise<RequestListener> {
   const onError = answerError({ log, maxBodyBytes });
   const api: Api = fastify<Server>({
     bodyLimit: maxBodyBytes,
     // What is wrong with a request is answered, and what is wrong with us is logged by onError.
     logger: false,
+    genReqId: requestIdOf,
     routerOptions: { maxParamLength: 512 },
     frameworkErrors: (error, request, reply) => void onError(error, request, reply),
     schemaController: { compilersFactory: ownCompilers },
   }).withTypeProvider<ZodTypeProvider>();
   api.setErrorHandler(onError);
-  addConventions(api);
+  addConventions(api, idempotency);
   await describeRoutes(api);
   probeRoutes(api, rooms);
   agentRoutes(api, rooms);

@@ -4,12 +4,18 @@ import type { Api } from "./api.ts";
 import { readBody } from "./bodies.ts";
 import { sendProblem, toJson, usualHeaders } from "./errors.ts";
 import { refuseForeignPages } from "./foreign-pages.ts";
+import { addIdempotency } from "./idempotency.ts";
+import type { IdempotencyStore } from "./idempotency-store.ts";
 import { noteRoutes } from "./known-routes.ts";
 import { problemSchema } from "./problem.ts";
+import { addRepresentations } from "./representation.ts";
 
 /** What holds for every route that is added from now on, whichever room it is of. */
-export function addConventions(api: Api): void {
+export function addConventions(api: Api, idempotency: IdempotencyStore): void {
   const known = noteRoutes(api);
+  // Before bodies are read: a key is compared with the bytes. And before answers are compressed.
+  addIdempotency(api, idempotency);
+  addRepresentations(api);
   api.removeAllContentTypeParsers();
   api.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   api.addHook("onRoute", (route) => {
@@ -20,7 +26,9 @@ export function addConventions(api: Api): void {
   api.addHook("onRequest", async (request, reply) => {
     refuseForeignPages(request);
     // What is not JSON sets its own type and is sent as bytes.
-    reply.headers({ ...usualHeaders, "content-type": "application/json" }).serializer(toJson);
+    reply
+      .headers({ ...usualHeaders, "content-type": "application/json", "x-request-id": request.id })
+      .serializer(toJson);
   });
   api.addHook("preValidation", async (request) => {
     if (hasEmptyParameter(request)) throw known.problemOf(request.method, pathOf(request));

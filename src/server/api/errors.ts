@@ -21,7 +21,12 @@ export const usualHeaders = { "cache-control": "no-store", "x-content-type-optio
 export function sendProblem(reply: FastifyReply, problem: ProblemError): FastifyReply {
   return reply
     .code(problem.status)
-    .headers({ ...usualHeaders, ...problem.headers, "content-type": "application/problem+json" })
+    .headers({
+      ...usualHeaders,
+      "x-request-id": reply.request.id,
+      ...problem.headers,
+      "content-type": "application/problem+json",
+    })
     .serializer(toJson)
     .send(problemBody(problem));
 }
@@ -34,9 +39,12 @@ export function toJson(body: unknown): string {
 function problemFrom(error: unknown, request: FastifyRequest, { log, maxBodyBytes }: ErrorAnswers) {
   const problem = faultOfClient(error, request, maxBodyBytes);
   if (problem !== undefined) return problem;
-  const { method, url } = request;
-  log.error({ event: "api_error", method, path: url, error: describeError(error) }, "request failed");
-  return new ProblemError("internal-error", "see the log of opamp-server");
+  const { id, method, url } = request;
+  log.error(
+    { event: "api_error", request_id: id, method, path: url, error: describeError(error) },
+    "request failed",
+  );
+  return new ProblemError("internal-error", `see the log of opamp-server, request ${id}`);
 }
 
 function faultOfClient(

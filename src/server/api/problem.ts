@@ -17,6 +17,8 @@ const problems = {
   "cannot-restart": [409, "Cannot restart"],
   "empty-selector": [400, "Empty selector"],
   "foreign-origin": [403, "Foreign origin"],
+  "idempotency-key-busy": [409, "Idempotency key in use"],
+  "idempotency-key-reused": [422, "Idempotency key of another request"],
   "internal-error": [500, "Internal error"],
   "method-not-allowed": [405, "Method not allowed"],
   "no-packages": [409, "No packages"],

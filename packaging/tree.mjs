@@ -9,9 +9,9 @@ import { nodeRuntime } from "./node-runtime.mjs";
 
 const packaging = join(root, "packaging");
 
-/** The bundles, and the program that only an installation has. */
+/** The bundles, and the program that only an installation has. Resolves to the packages that are in them. */
 export async function buildAll(dist) {
-  await buildPrograms({ outDir: dist });
+  const packages = await buildPrograms({ outDir: dist });
   for (const program of ["supervisor", "server"]) await primeCodeCache(program, dist);
   await build({
     absWorkingDir: root,
@@ -25,6 +25,7 @@ export async function buildAll(dist) {
     legalComments: "none",
     logLevel: "warning",
   });
+  return packages;
 }
 
 /**

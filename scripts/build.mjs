@@ -10,12 +10,16 @@ import { projectNode, root } from "./setup.mjs";
 
 const programs = { supervisor: "src/cli/supervisor.ts", server: "src/cli/server.ts" };
 
-/** Bundles `entries` (program to source file) into `outDir` and removes what else is there. */
+/**
+ * Bundles `entries` (program to source file) into `outDir` and removes what else is there. Resolves to the packages
+ * whose code is in the bundles.
+ */
 export async function buildPrograms({ entries = programs, outDir = join(root, "dist") } = {}) {
   const work = await mkdtemp(join(tmpdir(), "opamp-build-"));
   try {
-    await makeFiles(entries, work);
+    const packages = await makeFiles(entries, work);
     await replaceAll(work, outDir);
+    return packages;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -26,7 +30,9 @@ async function makeFiles(entries, work) {
   for (const [program, entry] of Object.entries(entries)) {
     for (const source of await makeProgram(program, entry, work)) sources.add(source);
   }
-  await writeFile(join(work, "LICENSES.txt"), await licenses([...sources]));
+  const packages = await bundledPackages([...sources]);
+  await writeFile(join(work, "LICENSES.txt"), licenseTexts(packages));
+  return packages;
 }
 
 /** Resolves to the source files the program is made of. */
@@ -159,10 +165,10 @@ const lateBuiltins = {
   },
 };
 
-/** The licence texts of the packages inside the bundles, which have to go where their code goes. */
-async function licenses(sources) {
+/** The packages that these files are of: name, version, licence and its text. */
+async function bundledPackages(sources) {
   const folders = sources.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
-  const texts = [...new Set(folders)]
+  const found = [...new Set(folders)]
     .filter(Boolean)
     .toSorted((a, b) => a.localeCompare(b))
     .map(async (folder) => {
@@ -171,9 +177,17 @@ async function licenses(sources) {
       );
       const file = (await readdir(join(root, folder))).find((entry) => /^licen[cs]e/i.test(entry));
       const text = file ? await readFile(join(root, folder, file), "utf8") : "";
-      return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+      return { name, version, license, text: text.trim() };
     });
-  return (await Promise.all(texts)).join(`\n${"-".repeat(80)}\n\n`);
+  return Promise.all(found);
+}
+
+/** Their licences, which have to go where their code goes. */
+function licenseTexts(packages) {
+  const texts = packages.map(
+    ({ name, version, license, text }) => `${name} ${version} (${license})\n\n${text}\n`,
+  );
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
 /** V8 takes compiled code only under the flags it was compiled with. */

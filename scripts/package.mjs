@@ -1,6 +1,6 @@
 // `npm run package`: what is installed on hosts, in artifacts/: for each architecture a tarball that brings its own
 // Node, and a deb and an rpm of the same files. The same commit gives the same bytes.
-import { createHash } from "node:crypto";
+import { createHash, createPrivateKey, sign } from "node:crypto";
 import { createReadStream, createWriteStream, realpathSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
@@ -13,18 +13,23 @@ import { isMain, main, run, step, UserError } from "./progress.mjs";
 import { ensureDependencies, projectEnvironment, projectNode, root } from "./setup.mjs";
 
 const usage = `Usage: npm run package -- [--arch x64,arm64] [--format tar,deb,rpm] [--release N] [--out DIR] [--fast]
+                          [--sign KEY.pem]
 
-Makes the tarballs, debs and rpms, and SHA256SUMS of them; by default all, into artifacts/. --release is the revision
-of deb and rpm within the version of package.json. SOURCE_DATE_EPOCH is the time of every file in them, in seconds;
-without it the time of the last commit. --fast compresses little: for trials.
+Makes the tarballs, debs and rpms, what they are made of (SBOM, CycloneDX), and SHA256SUMS of them all; by default all,
+into artifacts/. --release is the revision of deb and rpm within the version of package.json. SOURCE_DATE_EPOCH is the
+time of every file in them, in seconds; without it the time of the last commit. --fast compresses little: for trials.
+--sign makes SHA256SUMS.sig, a raw Ed25519 signature; verify it with
+  openssl pkeyutl -verify -pubin -inkey KEY.pub -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig
 `;
 const architectures = ["x64", "arm64"];
 const formats = ["tar", "deb", "rpm"];
 const packaging = join(root, "packaging");
 
-async function makePackages({ archs, kinds, release, out, fast }) {
+async function makePackages({ archs, kinds, release, out, fast, key }) {
   // Not before the dependencies are there.
   const { buildAll, layOut } = await import("../packaging/tree.mjs");
+  const { billOfMaterials } = await import("../packaging/sbom.mjs");
+  const signingKey = key && (await readSigningKey(key));
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   const mtime = new Date((await sourceDate()) * 1000);
   // Beside the result, so that it is moved and not copied.
@@ -34,7 +39,7 @@ async function makePackages({ archs, kinds, release, out, fast }) {
     const dist = join(work, "dist");
     const made = join(work, "made");
     await mkdir(made);
-    await step("building", () => buildAll(dist));
+    const packages = await step("building", () => buildAll(dist));
     for (const arch of archs) {
       const tree = join(work, `opamp-supervisor-${version}-linux-${arch}`);
       await layOut({ arch, dist, tree, cache });
@@ -45,7 +50,11 @@ async function makePackages({ archs, kinds, release, out, fast }) {
         );
       }
     }
+    const node = (await run(projectNode(), ["--version"])).trim().slice(1);
+    const bill = billOfMaterials({ version, mtime, packages, node });
+    await writeFile(join(made, `opamp-supervisor-${version}.cdx.json`), `${JSON.stringify(bill, null, 2)}\n`);
     await writeChecksums(made);
+    if (signingKey) await signChecksums(made, signingKey);
     await rm(out, { recursive: true, force: true });
     await rename(made, out);
   } finally {
@@ -102,6 +111,26 @@ async function writeChecksums(folder) {
   await writeFile(join(folder, "SHA256SUMS"), lines.join(""));
 }
 
+/** The key is looked at before anything is made. */
+async function readSigningKey(path) {
+  const key = await readFile(path)
+    .then(createPrivateKey)
+    .catch((error) => {
+      throw new UserError(`--sign ${path}: ${error.message}`);
+    });
+  if (key.asymmetricKeyType !== "ed25519") {
+    throw new UserError(
+      `--sign ${path}: an Ed25519 key is needed: openssl genpkey -algorithm ed25519 -out ${path}`,
+    );
+  }
+  return key;
+}
+
+async function signChecksums(folder, key) {
+  const signature = sign(null, await readFile(join(folder, "SHA256SUMS")), key);
+  await writeFile(join(folder, "SHA256SUMS.sig"), signature);
+}
+
 function readArguments() {
   const { values } = parseArgs({
     options: {
@@ -110,17 +139,19 @@ function readArguments() {
       release: { type: "string", default: "1" },
       out: { type: "string", default: join(root, "artifacts") },
       fast: { type: "boolean", default: false },
+      sign: { type: "string" },
       help: { type: "boolean" },
     },
   });
   if (values.help) return undefined;
-  const { release, out, fast } = values;
+  const { release, out, fast, sign: key } = values;
   return {
     archs: some("arch", values.arch, architectures),
     kinds: some("format", values.format, formats),
     release,
     out,
     fast,
+    key,
   };
 }
 

@@ -19,13 +19,25 @@ export async function makePackage(
   kind: "deb" | "rpm" | "tar",
   release: string,
   folder: string,
+  options: readonly string[] = [],
 ): Promise<string> {
   const out = join(folder, release);
-  const args = ["--arch", process.arch, "--format", kind, "--release", release, "--out", out, "--fast"];
+  const args = [
+    "--arch",
+    process.arch,
+    "--format",
+    kind,
+    "--release",
+    release,
+    "--out",
+    out,
+    "--fast",
+    ...options,
+  ];
   await promisify(execFile)(process.execPath, [join(root, "scripts/package.mjs"), ...args], {
     env: { ...process.env, SOURCE_DATE_EPOCH: "1767225600" },
   });
-  const name = readdirSync(out).find((entry) => entry !== "SHA256SUMS");
+  const name = readdirSync(out).find((entry) => /\.(?:deb|rpm|tar\.gz)$/.test(entry));
   if (name === undefined) throw new Error(`nothing was made in ${out}`);
   return join(out, name);
 }

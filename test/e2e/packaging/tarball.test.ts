@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -56,7 +56,42 @@ describe("the tarball", { timeout: 120_000 }, () => {
     expect([...second!.keys()]).toEqual([...first!.keys()]);
     const sums = readFileSync(join(dirname(tarballs[0]!), "SHA256SUMS"), "utf8");
     const sum = createHash("sha256").update(readFileSync(tarballs[0]!)).digest("hex");
-    expect(sums).toBe(`${sum}  ${basename(tarballs[0]!)}\n`);
+    expect(sums.split("\n")).toContain(`${sum}  ${basename(tarballs[0]!)}`);
+  });
+
+  it("comes with a list of what it is made of, the same each time, and with a signature that openssl verifies", async () => {
+    const keys = generateKeyPairSync("ed25519");
+    const [keyFile, publicFile] = [join(folder.path, "key.pem"), join(folder.path, "key.pub")];
+    writeFileSync(keyFile, keys.privateKey.export({ type: "pkcs8", format: "pem" }));
+    writeFileSync(publicFile, keys.publicKey.export({ type: "spki", format: "pem" }));
+    const signed = dirname(await makePackage("tar", "signed", folder.path, ["--sign", keyFile]));
+    const verify = [
+      "-verify",
+      "-pubin",
+      "-inkey",
+      publicFile,
+      "-rawin",
+      "-in",
+      "SHA256SUMS",
+      "-sigfile",
+      "SHA256SUMS.sig",
+    ];
+    await run("openssl", ["pkeyutl", ...verify], { cwd: signed });
+    await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], { cwd: signed });
+
+    const bills = [signed, dirname(tarballs[0]!)].map((place) => {
+      const name = readdirSync(place).find((entry) => entry.endsWith(".cdx.json"))!;
+      return readFileSync(join(place, name), "utf8");
+    });
+    expect(bills[1]).toBe(bills[0]);
+    const bill = JSON.parse(bills[0]!) as {
+      components: { name: string; purl: string; licenses: unknown[] }[];
+    };
+    const names = bill.components.map(({ name }) => name);
+    for (const bundled of ["node", "ws", "yaml", "@bufbuild/protobuf"]) expect(names).toContain(bundled);
+    // Only what is in the bundles, not what builds or tests them.
+    expect(names).not.toContain("vitest");
+    expect(bill.components.filter(({ licenses }) => licenses.length === 0)).toEqual([]);
   });
 
   it("runs from any folder, in an empty one, without Node and without a tool on PATH", async () => {

@@ -11,6 +11,8 @@ describe("packaging", () => {
   it.each([
     ...readdirSync(join(packaging, "scripts")).map((name) => `scripts/${name}`),
     "libexec/end-left-collector",
+    "libexec/http-check",
+    "container/install.sh",
   ])("%s is a script that a shell can read", (name) => {
     expect(read(name)).toMatch(/^#!\/bin\/sh\n/);
     execFileSync("sh", ["-n", join(packaging, name)]);

@@ -1,4 +1,5 @@
 import { failureExit } from "./command-line.ts";
+import { explain } from "./explain.ts";
 import { logs } from "./logs.ts";
 import type { OperatorCommand } from "./operator-command.ts";
 import type { OperatorCommandName } from "./operator-command-names.ts";
@@ -9,6 +10,7 @@ import { status } from "./status.ts";
 const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = {
   status,
   logs,
+  explain,
   rollback,
   quarantine,
 };

@@ -18,6 +18,7 @@ Keeps one OpenTelemetry Collector running and lets an OpAMP server change it saf
 Commands, each with a --help of its own:
   status            how the supervisor of this host and its Collector are; exit code 0 if well
   logs              what the Collector, and the supervisor, have logged
+  explain           where a key of the effective configuration comes from; why an offer was refused
   rollback          back to the configuration that ran before the present one
   quarantine        what failed here and is not tried again, and how to clear it
   validate          check a settings file and start nothing

@@ -18,16 +18,10 @@ import type { Tree } from "../configuration/tree.ts";
 import type { Program, Programs } from "../packages/programs.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
 import type { Failure } from "./change.ts";
+import { noPipelinesOf, toCompositionInput } from "./composition-input.ts";
 import type { ConfigurationBook } from "./configuration-book.ts";
 import type { ConfigurationInputs, Snapshots } from "./snapshots.ts";
 import type { LastResort, Merged, Validation, Workshop } from "./workshop.ts";
-
-/**
- * An empty Collector opens no port for its own metrics: the default one, 8888, may be another Collector's,
- * and a start that fails for want of it would be absurd.
- */
-const quietName = "(no configuration)";
-const quietText = "service: { telemetry: { metrics: { level: none } } }";
 
 const noPipelinesGate = "service.AllowNoPipelines";
 
@@ -86,18 +80,15 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
   ): Promise<Composition> => {
     const program = await programs.find(inputs.packages);
     const binary = "missing" in program ? undefined : program.binary;
-    const bare = isEmpty(inputs);
-    return compose({
-      configFiles: bare ? [quietName, ...configFiles] : configFiles,
-      localFiles: bare ? { [quietName]: quietText } : inputs.localFiles,
-      acceptsRemoteConfig: settings.capabilities.acceptsRemoteConfig,
-      remote: inputs.remote?.config,
-      ownTelemetry: inputs.ownTelemetry,
-      attributes: deps.attributes(binary),
-      extension: { ...deps.extension(), mark },
-      noPipelines: binary !== undefined && hasGate(binary) ? "gate" : "nop-pipeline",
-      maxRemoteConfigBytes: agent.restrictions.maxRemoteConfigBytes,
-    });
+    return compose(
+      toCompositionInput(inputs, {
+        settings,
+        extension: { ...deps.extension(), mark },
+        attributes: deps.attributes(binary),
+        noPipelines: noPipelinesOf(binary),
+        configFiles,
+      }),
+    );
   };
 
   return {
@@ -208,13 +199,7 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
   };
 }
 
-const hasGate = (binary: CollectorBinary) => binary.identified && binary.supportsNoPipelines;
-const gatesOf = (binary: CollectorBinary) => (hasGate(binary) ? [noPipelinesGate] : []);
-
-function isEmpty({ remote, localFiles, ownTelemetry }: ConfigurationInputs): boolean {
-  const sendsMetrics = (ownTelemetry?.ownMetrics?.destinationEndpoint ?? "") !== "";
-  return remote === undefined && Object.keys(localFiles).length === 0 && !sendsMetrics;
-}
+const gatesOf = (binary: CollectorBinary) => (noPipelinesOf(binary) === "gate" ? [noPipelinesGate] : []);
 
 /** Hides the secrets of the settings, and those of the newest configurations. */
 class Masks {

@@ -36,6 +36,11 @@ export async function writeCachedBinary(cachePath: string, binary: IdentifiedBin
   }
 }
 
+/** Every Collector that was identified here lately. */
+export function listCachedBinaries(cachePath: string): Promise<readonly IdentifiedBinary[]> {
+  return readAll(cachePath);
+}
+
 async function readAll(cachePath: string): Promise<IdentifiedBinary[]> {
   try {
     return z.parse(cacheSchema, JSON.parse(await readFile(cachePath, "utf8"))).binaries;

@@ -4,6 +4,7 @@ import { changeMarkHeader, type ExtensionSettings, extensionFragment } from "./e
 import { keepLink } from "./link.ts";
 import { mergeConfigurations, mergeMaps } from "./merge.ts";
 import { localFilePaths, type Source, sourceOrder } from "./order.ts";
+import type { Trace } from "./origin.ts";
 import { ownTelemetryFragment, telemetryDefaults } from "./own-telemetry-fragment.ts";
 import { readRemote, readSource } from "./sources.ts";
 import { at, type Tree, without } from "./tree.ts";
@@ -52,39 +53,40 @@ export interface Composition {
 
 /**
  * Merges all sources into the configuration that the Collector is to run. A local file that cannot be
- * read or understood is left out with a warning.
+ * read or understood is left out with a warning. `trace` may put something else in the place of each source.
  * @throws ConfigurationError when the remote configuration is at fault.
  */
-export function compose(input: CompositionInput): Composition {
+export function compose(input: CompositionInput, trace: Trace = (tree) => tree): Composition {
   const { configFiles, localFiles, extension } = input;
   const remote = input.acceptsRemoteConfig ? input.remote : undefined;
-  const remoteTree = remote === undefined ? {} : readRemote(remote, input.maxRemoteConfigBytes);
+  const remoteTree = remote === undefined ? {} : readRemote(remote, input.maxRemoteConfigBytes, trace);
   const local = readLocal(localFilePaths(configFiles), localFiles);
   const ownTelemetry = mergeConfigurations(
-    ownTelemetryFragment(input.ownTelemetry),
-    telemetryDefaults(input.attributes),
+    trace(ownTelemetryFragment(input.ownTelemetry), { t: "own-telemetry" }),
+    trace(telemetryDefaults(input.attributes), { t: "telemetry-defaults" }),
   );
   const treeOf = (source: Source): Tree => {
     switch (source.t) {
       case "own-telemetry":
         return ownTelemetry;
       case "opamp-extension":
-        return extensionFragment(extension);
+        return trace(extensionFragment(extension), { t: "opamp-extension" });
       case "remote":
         return remoteTree;
       case "file":
-        return local.trees.get(source.path) ?? {};
+        return trace(local.trees.get(source.path) ?? {}, { t: "file", path: source.path });
     }
   };
   const order = sourceOrder(configFiles);
-  const merged = mergeAll(order.map(treeOf));
+  const layers = order.map((source) => ({ source, tree: treeOf(source) }));
+  const merged = mergeAll(layers);
   const tree = keepLink(withPipelines(merged, input.noPipelines), extension);
   return {
     text: writeYaml(tree),
     tree,
     contentHash: hashWithoutMark(tree),
     remoteTree,
-    localTree: mergeAll(order.filter(({ t }) => t === "file").map(treeOf)),
+    localTree: mergeAll(layers.filter(({ source }) => source.t === "file")),
     files: [...local.trees.keys()],
     warnings: local.warnings,
   };
@@ -126,8 +128,8 @@ function readLocal(paths: readonly string[], texts: Readonly<Record<string, stri
   return { trees, warnings };
 }
 
-function mergeAll(trees: readonly Tree[]): Tree {
-  return trees.reduce<Tree>((merged, tree) => mergeConfigurations(merged, tree), {});
+function mergeAll(layers: readonly { tree: Tree }[]): Tree {
+  return layers.reduce<Tree>((merged, { tree }) => mergeConfigurations(merged, tree), {});
 }
 
 const nopPipeline: Tree = {

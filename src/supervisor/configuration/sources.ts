@@ -1,6 +1,7 @@
 import type { AgentConfigMap } from "../../opamp/messages.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { mergeConfigurations } from "./merge.ts";
+import type { Trace } from "./origin.ts";
 import { at, isTree, type Tree } from "./tree.ts";
 import { YamlProblem } from "./yaml-problem.ts";
 import { readYaml } from "./yaml-reader.ts";
@@ -32,13 +33,13 @@ export function readSource(text: string): Tree {
  * Content types are ignored, as in the reference.
  * @throws ConfigurationError for the first entry that is not a YAML map, or when all are too large.
  */
-export function readRemote(remote: AgentConfigMap, maxBytes = Infinity): Tree {
+export function readRemote(remote: AgentConfigMap, maxBytes = Infinity, trace: Trace = (tree) => tree): Tree {
   const entries = Object.entries(remote.configMap).sort(([a], [b]) => compareNames(a, b));
   const bytes = entries.reduce((sum, [, { body }]) => sum + body.length, 0);
   const problem = sizeProblem(bytes, maxBytes);
   if (problem !== undefined) throw new ConfigurationError(problem, { entry: undefined, line: undefined });
   return entries
-    .map(([name, { body }]) => readEntry(name, body))
+    .map(([entry, { body }]) => trace(readEntry(entry, body), { t: "remote", entry }))
     .reduce<Tree>((merged, tree) => mergeConfigurations(merged, tree), {});
 }
 

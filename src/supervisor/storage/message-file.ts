@@ -13,7 +13,7 @@ export const packagesFile = "last_recv_packages.dat";
 
 /** undefined when there is no such file or a damaged one, which is set aside. */
 export async function loadMessage<T extends Message>(
-  directory: StateDirectory,
+  directory: Pick<StateDirectory, "read" | "setAside">,
   name: string,
   schema: GenMessage<T>,
 ): Promise<T | undefined> {

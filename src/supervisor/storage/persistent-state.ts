@@ -30,7 +30,9 @@ export interface PersistentState {
 }
 
 /** Reads it; undefined when there is none or a damaged one, which is set aside. */
-export async function loadPersistentState(directory: StateDirectory): Promise<PersistentState | undefined> {
+export async function loadPersistentState(
+  directory: Pick<StateDirectory, "read" | "setAside">,
+): Promise<PersistentState | undefined> {
   const data = await directory.read(fileName);
   if (data === undefined) return undefined;
   try {

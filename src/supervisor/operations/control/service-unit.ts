@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isInstanceRunning } from "../../storage/single-instance.ts";
 
 /** Pid of the supervisor that uses, or used last without an end in good order, a state directory. */
 export async function readSupervisorPid(directory: string): Promise<number | undefined> {
@@ -11,4 +12,20 @@ export async function readSupervisorPid(directory: string): Promise<number | und
 export async function findServiceUnit(pid: number): Promise<string | undefined> {
   const cgroup = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
   return /\/system\.slice\/(?:[^\n]*\/)?([^/\n]+\.service)(?:\/|$)/m.exec(cgroup)?.[1];
+}
+
+/** The environment of the supervisor that uses a state directory; undefined where none runs, or it may not be read. */
+export async function readSupervisorEnvironment(
+  directory: string,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  // The pid of one that was killed may be another process's by now.
+  const isRunning = await isInstanceRunning(directory).catch(() => false);
+  const pid = isRunning ? await readSupervisorPid(directory) : undefined;
+  const text = pid === undefined ? "" : await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+  if (text === "") return undefined;
+  const entries = text.split("\0").map((entry): [string, string] => {
+    const at = entry.indexOf("=");
+    return [entry.slice(0, at), entry.slice(at + 1)];
+  });
+  return Object.fromEntries(entries.filter(([name]) => name !== ""));
 }

@@ -8,6 +8,7 @@ import { AgentService } from "./agent-service.ts";
 import { createApi } from "./api/api.ts";
 import { MemoryIdempotencyStore } from "./api/idempotency-store.ts";
 import type { Configuration } from "./configurations/configuration.ts";
+import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import type { Selector } from "./fleet/selector.ts";
@@ -50,6 +51,9 @@ const packageCapabilities = ServerCapability.OffersPackages | ServerCapability.A
 /** Missed polls after which an Agent on plain HTTP counts as gone, and half a poll for its jitter. */
 const missedPolls = 3.5;
 
+/** A reader that was away for no more events than these misses none: a fleet that connects, and what is offered to it. */
+const keptEvents = 65_536;
+
 /** How long, and how much of, the answers to requests with an Idempotency-Key are kept. */
 const keepAnswersMs = 24 * 3_600_000;
 const keptCharacters = 32 * 1024 * 1024;
@@ -81,10 +85,12 @@ async function serve(
   const { opamp, management } = settings;
   const packages =
     settings.packages && openPackages(settings.packages, { secure: opamp.tls !== undefined, clock, log });
-  const fleet = new Fleet({ clock, log, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
+  const events = new ServerEvents({ clock, run: clock.now().toString(36), kept: keptEvents });
+  const fleet = new Fleet({ clock, log, events, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
   const rules = await RuleBook.open({ database, clock, reach: { includes: () => true } });
   const offering = new Offering({
+    events,
     fleet,
     rules,
     clock,
@@ -92,7 +98,7 @@ async function serve(
     repeatOfferAfterMs: opamp.heartbeatIntervalMs / 2,
     packages: packages?.composer ?? noPackages,
   });
-  const answers = new Answers({ fleet, offering, log });
+  const answers = new Answers({ fleet, offering, events, log });
   const service = new AgentService({ fleet, claims, offering, answers });
   const endpoint = new OpampEndpoint<undefined>(
     {
@@ -114,6 +120,8 @@ async function serve(
   const state = { ready: false };
   const api = await createApi({
     rooms: {
+      events,
+      clock,
       fleet,
       service,
       offering,

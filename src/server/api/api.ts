@@ -7,6 +7,7 @@ import { configRoutes } from "./config.ts";
 import { addConventions } from "./conventions.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
 import { answerError, toJson } from "./errors.ts";
+import { type EventsApi, eventRoutes } from "./events.ts";
 import type { IdempotencyStore } from "./idempotency-store.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
 import { type ProbesApi, probeRoutes } from "./probes.ts";
@@ -23,7 +24,7 @@ export type Api = FastifyInstance<
 >;
 
 export interface ApiOptions {
-  rooms: AgentsApi & PackagesApi & ProbesApi;
+  rooms: AgentsApi & EventsApi & PackagesApi & ProbesApi;
   idempotency: IdempotencyStore;
   log: Logger;
   /** Largest request body in bytes. */
@@ -56,6 +57,7 @@ export async function createApi({
   probeRoutes(api, rooms);
   agentRoutes(api, rooms);
   configRoutes(api, rooms);
+  eventRoutes(api, rooms);
   packageRoutes(api, rooms);
   documentRoutes(api);
   await api.ready();

@@ -26,6 +26,7 @@ const problems = {
   "not-found": [404, "Not found"],
   "repeated-query-parameter": [400, "Repeated query parameter"],
   "repeated-selector": [400, "Repeated selector"],
+  "too-many-streams": [503, "Too many event streams"],
   "unknown-query-parameter": [400, "Unknown query parameter"],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 

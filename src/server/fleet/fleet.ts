@@ -2,7 +2,8 @@ import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { formatInstanceUid } from "../../opamp/instance-uid.ts";
 import type { AgentToServer } from "../../opamp/messages.ts";
-import { type MergedReport, mergeReport } from "../../opamp/server/agent-state.ts";
+import { type MergedReport, mergeReport, type ReportedParts } from "../../opamp/server/agent-state.ts";
+import type { ServerEvents } from "../events.ts";
 import type { Agent, Connection, OfferKind, OfferNotes, Presence } from "./agent.ts";
 import { labelsOf } from "./labels.ts";
 import { everyAgent, type Selector } from "./selector.ts";
@@ -10,6 +11,7 @@ import { everyAgent, type Selector } from "./selector.ts";
 export interface FleetOptions {
   clock: Clock;
   log: Logger;
+  events: ServerEvents;
   /** How long an Agent on plain HTTP may be silent before it counts as gone. */
   pollTimeoutMs: number;
 }
@@ -21,11 +23,13 @@ export class Fleet {
   readonly #speakers = new WeakMap<Connection, Set<string>>();
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #events: ServerEvents;
   readonly #pollTimeoutMs: number;
 
-  constructor({ clock, log, pollTimeoutMs }: FleetOptions) {
+  constructor({ clock, log, events, pollTimeoutMs }: FleetOptions) {
     this.#clock = clock;
     this.#log = log;
+    this.#events = events;
     this.#pollTimeoutMs = pollTimeoutMs;
   }
 
@@ -65,7 +69,9 @@ export class Fleet {
       restartWaiting: known?.restartWaiting ?? false,
     };
     this.#agents.set(id, agent);
-    if (comesBack) this.#logConnected(agent);
+    if (comesBack) this.#tellConnected(agent);
+    const changed = Object.keys(merged.changed).flatMap((part) => partNames[part] ?? []);
+    if (changed.length > 0) this.#events.publish({ type: "agent.changed", agent_id: id, changed });
     return { agent, merged };
   }
 
@@ -92,6 +98,7 @@ export class Fleet {
     if (current.presence.t === "polling") current.presence.timeout.cancel();
     // A restart that was ordered long ago must not surprise an Agent that comes back.
     this.#agents.set(agent.id, { ...current, presence: { t: "gone" }, restartWaiting: false });
+    this.#events.publish({ type: "agent.disconnected", agent_id: agent.id, reason });
     this.#log.info({ event: "agent_disconnected", agent_id: agent.id, reason }, "agent disconnected");
   }
 
@@ -126,7 +133,9 @@ export class Fleet {
     return { t: "polling", timeout };
   }
 
-  #logConnected({ id, labels, remoteAddress, transport }: Agent): void {
+  #tellConnected({ id, labels, remoteAddress, transport }: Agent): void {
+    const version = labels["service.version"] ?? null;
+    this.#events.publish({ type: "agent.connected", agent_id: id, version, transport });
     this.#log.info(
       {
         event: "agent_connected",
@@ -139,6 +148,18 @@ export class Fleet {
     );
   }
 }
+
+/** Parts of a report as the API names them. */
+const partNames: Readonly<Record<string, string | undefined>> = {
+  agentDescription: "labels",
+  health: "health",
+  effectiveConfig: "effective_config",
+  remoteConfigStatus: "remote_config_status",
+  packageStatuses: "packages",
+  customCapabilities: "custom_capabilities",
+  availableComponents: "components",
+  connectionSettingsStatus: "connection_settings_status",
+} satisfies Record<keyof ReportedParts, string>;
 
 const nothingOffered: OfferNotes = { offered: undefined, refused: [] };
 

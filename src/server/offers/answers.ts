@@ -2,6 +2,7 @@ import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { PackageStatusEnum, type PackageStatuses, RemoteConfigStatuses } from "../../opamp/messages.ts";
 import type { ReportedParts } from "../../opamp/server/agent-state.ts";
+import type { ServerEvents } from "../events.ts";
 import type { Agent, OfferKind } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
@@ -15,6 +16,7 @@ export interface AnswersOptions {
   fleet: Fleet;
   offering: Offering;
   log: Logger;
+  events: ServerEvents;
 }
 
 /** Takes note of what Agents say became of their offers, and writes it to the log. */
@@ -32,7 +34,7 @@ export class Answers {
   }
 
   #noteConfiguration(agent: Agent, { remoteConfigStatus: status }: ReportedParts): Agent {
-    const { fleet, log, offering } = this.#options;
+    const { events, fleet, log, offering } = this.#options;
     if (status === undefined) return agent;
     // It knows of no offer, or not any more: an operator on that host may want a refused one tried again.
     if (status.lastRemoteConfigHash.length === 0) {
@@ -46,6 +48,14 @@ export class Answers {
       status: remoteConfigStatusName(status.status),
       ...(status.errorMessage === "" ? {} : { error: status.errorMessage }),
     };
+    events.publish({
+      type: "offer.answered",
+      agent_id: agent.id,
+      kind: "configuration",
+      hash,
+      status: fields.status,
+      error: textOrNull(status.errorMessage),
+    });
     if (status.status === RemoteConfigStatuses.RemoteConfigStatuses_FAILED) {
       log.warn(fields, "configuration failed on the agent");
       const { configuration } = offering.assignedTo(agent);
@@ -71,7 +81,7 @@ export class Answers {
 
   /** Once for each change of a status: progress comes every second. */
   #logPackages(agent: Agent, now: PackageStatuses | undefined, before: PackageStatuses | undefined): void {
-    const { log } = this.#options;
+    const { events, log } = this.#options;
     for (const [name, each] of Object.entries(now?.packages ?? {})) {
       const known = before?.packages[name];
       const isSame =
@@ -89,6 +99,14 @@ export class Answers {
         ...(each.serverOfferedVersion === "" ? {} : { offered_version: each.serverOfferedVersion }),
         ...(each.errorMessage === "" ? {} : { error: each.errorMessage }),
       };
+      events.publish({
+        type: "package.status",
+        agent_id: agent.id,
+        package: name,
+        status: fields.status,
+        version: textOrNull(each.agentHasVersion),
+        error: textOrNull(each.errorMessage),
+      });
       if (isFailed(each)) log.warn(fields, "package failed on the agent");
       else log.info(fields, "package status");
     }
@@ -103,6 +121,11 @@ function hasFailed(statuses: PackageStatuses, offered: PackageSet): boolean {
     const status = statuses.packages[name];
     return status !== undefined && isFailed(status) && sameBytes(status.serverOfferedHash, hash);
   });
+}
+
+/** Empty text is how the protocol says that there is none. */
+function textOrNull(text: string): string | null {
+  return text === "" ? null : text;
 }
 
 function isFailed({ status }: { status: PackageStatusEnum }): boolean {

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { Configuration } from "../configurations/configuration.ts";
+import type { ServerEvents } from "../events.ts";
 import type { Agent, Connection, OfferKind } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Selector } from "../fleet/selector.ts";
@@ -35,6 +36,7 @@ export interface OfferingOptions {
   rules: RuleBook;
   clock: Clock;
   log: Logger;
+  events: ServerEvents;
   /** An offer that was not answered is made again no sooner. */
   repeatOfferAfterMs: number;
   packages: Composer<PackageSet>;
@@ -62,15 +64,17 @@ export class Offering {
   readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #events: ServerEvents;
   readonly #rules: RuleBook;
   readonly #configurations: OfferLane<"configuration">;
   readonly #packages: OfferLane<"packages">;
 
-  constructor({ fleet, rules, clock, log, repeatOfferAfterMs, packages }: OfferingOptions) {
+  constructor({ fleet, rules, clock, log, events, repeatOfferAfterMs, packages }: OfferingOptions) {
     this.#fleet = fleet;
     this.#rules = rules;
     this.#clock = clock;
     this.#log = log;
+    this.#events = events;
     const common = { rules, clock, repeatAfterMs: repeatOfferAfterMs };
     this.#configurations = new OfferLane({
       ...common,
@@ -236,6 +240,7 @@ export class Offering {
     const at = this.#clock.monotonic();
     for (const { kind, rule, hashHex } of parcels) {
       this.#fleet.noteOffer(agent, kind, { offered: { rule, session: agent.session, at } });
+      this.#events.publish({ type: "offer.made", agent_id: agent.id, kind, hash: hashHex });
       const { prefix, hashField, noun } = logWords[kind];
       this.#log.info(
         { event: `${prefix}_offered`, agent_id: agent.id, [hashField]: hashHex },

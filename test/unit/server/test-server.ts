@@ -1,6 +1,7 @@
 import { onTestFinished } from "vitest";
 import type { LogFields, Logger } from "../../../src/foundation/logger.ts";
 import { createConfiguration } from "../../../src/server/configurations/configuration.ts";
+import { ServerEvents } from "../../../src/server/events.ts";
 import { type RunningServer, startServer } from "../../../src/server/server.ts";
 import type { ServerSettings } from "../../../src/server/settings/server-settings.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -86,4 +87,9 @@ export async function startTestServer(settings: Partial<ServerSettings> = {}): P
 /** A configuration of one YAML text. */
 export function yaml(text: string) {
   return createConfiguration({ "": { body: Buffer.from(text), contentType: "text/yaml" } });
+}
+
+/** A bus that nobody listens to yet. */
+export function testEvents(kept = 100): ServerEvents {
+  return new ServerEvents({ clock: new ManualClock(), run: "test", kept });
 }

@@ -1,5 +1,5 @@
 import { create, type DescMessage, toBinary } from "@bufbuild/protobuf";
-import { AgentCapability, hasBits, ServerCapability } from "../bits.ts";
+import { AgentCapability, hasBits, ServerCapability, ServerToAgentFlag } from "../bits.ts";
 import { AvailableComponentsSchema } from "../messages.ts";
 import {
   type ReportedKind,
@@ -59,6 +59,15 @@ export class Acknowledgements {
   demandComponents(): void {
     this.#componentsDemanded = true;
     this.#forget("availableComponents");
+  }
+
+  /** Makes due what the flags of a message ask for; false when they ask for nothing. */
+  demandFlagged(flags: bigint): boolean {
+    const full = hasBits(flags, ServerToAgentFlag.ReportFullState);
+    const components = hasBits(flags, ServerToAgentFlag.ReportAvailableComponents);
+    if (full) this.demandFull();
+    if (components) this.demandComponents();
+    return full || components;
   }
 
   /** Kinds the server does not take are left out from now on (AT11); 0 means it never said. */

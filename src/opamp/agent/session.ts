@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import { AgentCapability, hasBits, ServerCapability, ServerToAgentFlag } from "../bits.ts";
+import { AgentCapability, hasBits } from "../bits.ts";
 import { isUsableInstanceUid } from "../instance-uid.ts";
 import type { ConnectionSettingsRequest, CustomMessage, ServerToAgent } from "../messages.ts";
 import { DemandLimit } from "./demand-limit.ts";
@@ -9,6 +9,7 @@ import { Heartbeat } from "./heartbeat.ts";
 import { requestTimeoutMs } from "./http-request.ts";
 import { httpTransport } from "./http-transport.ts";
 import { announcedParts } from "./inbound.ts";
+import { Letters } from "./letters.ts";
 import type { Link, LinkFailure, Transport } from "./link.ts";
 import { type AgentSessionHandlers, Notices } from "./notices.ts";
 import { Outbound } from "./outbound.ts";
@@ -42,10 +43,10 @@ interface Connection {
 export class AgentSession {
   readonly #state: ReportedState;
   readonly #clock: Clock;
-  readonly #logger: Logger;
   readonly #notices: Notices;
   readonly #transport: Transport;
   readonly #outbound: Outbound;
+  readonly #letters: Letters;
   readonly #reconnection: Reconnection;
   readonly #heartbeat: Heartbeat;
   readonly #demands: DemandLimit;
@@ -57,9 +58,6 @@ export class AgentSession {
   #sendScheduled = false;
   /** Pending for as long as there is nothing to report yet. */
   #undescribed: Promise<void> | undefined;
-  #serverCapabilities = 0n;
-  /** Undefined: it never announced any list, as many servers do not. */
-  #serverCustomCapabilities: readonly string[] | undefined;
   #unsubscribe: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -71,12 +69,12 @@ export class AgentSession {
   ) {
     this.#state = state;
     this.#clock = clock;
-    this.#logger = logger;
     this.#notices = new Notices(handlers, logger, settings.endpoint, clock);
     this.#transport = /^wss?:$/.test(settings.endpoint.protocol)
       ? webSocketTransport(settings, clock)
       : httpTransport(settings, clock, () => state.instanceUid);
     this.#outbound = new Outbound(state, settings.maxMessageBytes, logger);
+    this.#letters = new Letters(this.#outbound.outbox, state, logger);
     this.#reconnection = new Reconnection(clock, random);
     const beats = { intervalMs: settings.heartbeatIntervalMs, polls: this.#transport.polls };
     this.#heartbeat = new Heartbeat(clock, beats, () => this.#beat());
@@ -85,7 +83,7 @@ export class AgentSession {
 
   /** What the server announced it can do; 0 before its first answer (AT11). */
   get serverCapabilities(): bigint {
-    return this.#serverCapabilities;
+    return this.#letters.serverCapabilities;
   }
 
   /** Whether it was told to stop; it cannot be started again then. */
@@ -124,30 +122,20 @@ export class AgentSession {
   }
 
   /** Queues a message if both sides announced its capability (SX2); `full` means it was dropped. */
-  sendCustomMessage(customMessage: CustomMessage): "queued" | "unsupported" | "full" {
-    const own = this.#state.get("customCapabilities")?.capabilities ?? [];
-    const { capability } = customMessage;
-    const supported =
-      own.includes(capability) && (this.#serverCustomCapabilities?.includes(capability) ?? true);
-    if (!supported || this.#stopped !== undefined) return "unsupported";
-    if (!this.#outbound.outbox.put({ customMessage })) {
-      this.#logger.warn(
-        { event: "message_dropped", capability },
-        "a custom message was dropped: too many wait",
-      );
-      return "full";
-    }
-    this.#scheduleSend();
-    return "queued";
+  sendCustomMessage(message: CustomMessage): "queued" | "unsupported" | "full" {
+    return this.#queued(() => this.#letters.putCustomMessage(message));
   }
 
   /** Asks for a certificate (AN19), if the server announced that it issues them (AN20). The newest request wins. */
-  requestConnectionSettings(connectionSettingsRequest: ConnectionSettingsRequest): "queued" | "unsupported" {
-    const supported = hasBits(this.#serverCapabilities, ServerCapability.AcceptsConnectionSettingsRequest);
-    if (!supported || this.#stopped !== undefined) return "unsupported";
-    this.#outbound.outbox.putRequest({ connectionSettingsRequest });
-    this.#scheduleSend();
-    return "queued";
+  requestConnectionSettings(request: ConnectionSettingsRequest): "queued" | "unsupported" {
+    return this.#queued(() => this.#letters.putRequest(request));
+  }
+
+  #queued<T extends string>(put: () => T): T | "unsupported" {
+    if (this.#stopped !== undefined) return "unsupported";
+    const outcome = put();
+    if (outcome === "queued") this.#scheduleSend();
+    return outcome;
   }
 
   /** As `heartbeatIntervalMs` of the settings. */
@@ -250,31 +238,19 @@ export class AgentSession {
   #accepted(connection: Connection, message: ServerToAgent): void {
     this.#outbound.answered();
     this.#reconnection.answered();
-    if (message.capabilities !== 0n) {
-      this.#serverCapabilities = message.capabilities;
-      this.#outbound.known.setServerCapabilities(message.capabilities);
-    }
-    const custom = message.customCapabilities?.capabilities;
-    if (custom !== undefined) this.#serverCustomCapabilities = custom;
+    this.#letters.heard(message);
+    if (message.capabilities !== 0n) this.#outbound.known.setServerCapabilities(message.capabilities);
     if (!connection.connected) {
       connection.connected = true;
       this.#notices.connected(this.#state.instanceUid);
     }
     if (this.#stopped !== undefined) return;
     this.#heartbeat.negotiate(message, this.#state.capabilities);
-    this.#meetFlags(message.flags);
+    if (this.#outbound.known.demandFlagged(message.flags)) this.#demands.raise();
     this.#identify(message.agentIdentification?.newInstanceUid);
     this.#notices.message(announcedParts(message, this.#state));
     // What is due may have waited for this answer (AT3); nothing is sent if nothing is due (AT5).
     this.#scheduleSend();
-  }
-
-  #meetFlags(flags: bigint): void {
-    const full = hasBits(flags, ServerToAgentFlag.ReportFullState);
-    const components = hasBits(flags, ServerToAgentFlag.ReportAvailableComponents);
-    if (full) this.#outbound.known.demandFull();
-    if (components) this.#outbound.known.demandComponents();
-    if (full || components) this.#demands.raise();
   }
 
   #identify(uid: Uint8Array | undefined): void {

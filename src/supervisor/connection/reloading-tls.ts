@@ -8,8 +8,8 @@ import type { TlsSettings } from "../settings/supervisor-settings.ts";
 import { clientTls } from "./client-tls.ts";
 
 /**
- * `server.tls`, asked for every dial. The files are read again at the first dial after
- * `server.tls.reload_interval`; what cannot be used, as in the middle of a renewal, leaves what was read before.
+ * `server.tls`, asked for every dial. The files are read again for each, with `server.tls.reload_interval` for the
+ * first after that; what cannot be used, as in the middle of a renewal, leaves what was read before.
  * With `mayWait`, files that cannot be read now are asked for again at every dial: a host whose Collector has a
  * configuration to run does not stay dark for the sake of its server's certificate.
  * @throws when a file cannot be read now; the message names the key.
@@ -33,11 +33,14 @@ export function reloadingTls(
   }
   let readAt = clock.monotonic();
   const { reloadIntervalMs } = settings;
-  // As in the Collector, 0 is no interval.
-  if (!reloadIntervalMs && isWhole) return () => current;
+  let complaint = "";
+  const isDue = () => {
+    if (!isWhole || reloadIntervalMs === undefined) return true;
+    // As in the Collector, 0 is no interval.
+    return reloadIntervalMs > 0 && clock.monotonic() - readAt >= reloadIntervalMs;
+  };
   return () => {
-    const isDue = reloadIntervalMs ? clock.monotonic() - readAt >= reloadIntervalMs : false;
-    if (isWhole && !isDue) return current;
+    if (!isDue()) return current;
     readAt = clock.monotonic();
     try {
       const fresh = clientTls(settings);
@@ -50,9 +53,13 @@ export function reloadingTls(
           "the files of server.tls have changed and are used from now on",
         );
       }
+      complaint = "";
     } catch (error) {
-      const fields = { event: "tls_reload_failed", error: describeError(error) };
-      logger.warn(fields, "the files of server.tls cannot be used; those read before are");
+      const reason = describeError(error);
+      const fields = { event: "tls_reload_failed", error: reason };
+      if (reason !== complaint)
+        logger.warn(fields, "the files of server.tls cannot be used; those read before are");
+      complaint = reason;
     }
     return current;
   };

@@ -105,6 +105,39 @@ describe("the download of a package", () => {
     await expectRuns(host, "before");
   });
 
+  it("P12 goes on while the connection to the OpAMP server breaks", async () => {
+    const rig = await packageHost();
+    const { host, files } = rig;
+    files.stopAt = 2_000_000;
+    await offerProgram(rig, secondProgram());
+    await eventually("a part is here", async () => (await downloadedBytes(host)) === 2_000_000);
+    await host.server[Symbol.asyncDispose]();
+    await host.startServer();
+    await host.server.reported("packageStatuses");
+    files.stopAt = undefined;
+    files.goOn();
+    expect(await packageVerdict(host.server, "")).toBe("Installed 2.0");
+    // It was not even asked for again.
+    expect(files.requests).toHaveLength(1);
+  });
+
+  it("P15 that hangs, with a further offer behind it, keeps nobody from being heard", async () => {
+    const rig = await packageHost();
+    const { host, files, pid } = rig;
+    files.stopAt = 1_000_000;
+    await offerProgram(rig, secondProgram());
+    await eventually("a part is here", async () => (await downloadedBytes(host)) === 1_000_000);
+    for (const version of ["3.0", "4.0"]) await offerProgram(rig, { ...secondProgram(), version });
+    for (const name of ["first", "second"]) await host.apply(named(host, name));
+    await expectRuns(host, "second");
+    host.server.push({ command: {} });
+    await eventually("another Collector", () => host.collectorPid() !== pid);
+    files.stopAt = undefined;
+    files.goOn();
+    expect(await packageVerdict(host.server, "")).toBe("Installed 4.0");
+    await expectRuns(host, "second");
+  });
+
   it("of an offer that nobody wants any more ends", async () => {
     const rig = await packageHost();
     const { host, files } = rig;

@@ -36,7 +36,7 @@ describe("an offer of OpAMP connection settings", () => {
     expect(await host.collectors()).toEqual([pid]);
   });
 
-  it("AN3 AN18 stays with the live connection when nobody answers on the offered one, and says why", async () => {
+  it("AN3 AN18 P5 stays with the live connection when nobody answers on the offered one, and says why", async () => {
     const host = await supervisorHost(able);
     await host.startHealthy();
     const gone = await RecordingOpampServer.start();

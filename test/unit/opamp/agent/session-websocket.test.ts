@@ -9,6 +9,7 @@ import { freePort } from "../../../support/free-port.ts";
 import type { ScriptedOpampServer } from "../../../support/scripted-opamp-server.ts";
 import {
   connect,
+  content,
   effectiveConfig,
   everyReport,
   health,
@@ -42,7 +43,7 @@ describe("AgentSession over WebSocket", () => {
     expect((await server.next()).message.health?.status).toBe("late");
   });
 
-  it("AW8 D10 AS1 reconnects at once after a break, with the full state and the next number", async () => {
+  it("AW8 AW10 D10 AS1 reconnects at once after a break, with the full state and the next number", async () => {
     const server = await startServer();
     const fixture = makeSession(server.url("ws"));
     await connect(server, fixture);
@@ -227,6 +228,29 @@ describe("AgentSession over WebSocket", () => {
     await fixture.event("disconnected");
     await fixture.session.stop();
     expect(fixture.clock.pending).toEqual([]);
+  });
+
+  it("AW12 hears what the server says unasked, and may say several things because of it", async () => {
+    const server = await startServer();
+    server.reply = () => ({ message: { customCapabilities: { capabilities: ["org.example"] } } });
+    const fixture = makeSession(server.url("ws"), {
+      onEvent: (event) => {
+        if (event.t !== "message" || event.message.flags === 0n) return;
+        fixture.state.set("health", health({ status: `asked ${event.message.flags}` }));
+        const message = create(CustomMessageSchema, { capability: "org.example" });
+        fixture.session.sendCustomMessage(message);
+      },
+    });
+    const capabilities = ["org.example"];
+    fixture.state.set("customCapabilities", create(CustomCapabilitiesSchema, { capabilities }));
+    await connect(server, fixture);
+    // Bits that no agent knows.
+    for (const flags of [64n, 128n]) server.push({ flags });
+    const said: string[] = [];
+    while (said.length < 3) said.push(...content((await server.next()).message));
+    await fixture.until(() => fixture.events.filter(({ t }) => t === "message").length >= 3);
+    expect(said).toEqual(expect.arrayContaining(["health", "customMessage", "customMessage"]));
+    expect(server.connections).toBe(1);
   });
 
   it("AT13 keeps only the newest state for a server that does not read", async () => {

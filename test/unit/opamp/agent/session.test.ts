@@ -25,8 +25,11 @@ import {
   uidB,
 } from "./session-fixture.ts";
 
-const { ServerErrorResponseType_BadRequest: badRequest, ServerErrorResponseType_Unavailable: unavailable } =
-  ServerErrorResponseType;
+const {
+  ServerErrorResponseType_BadRequest: badRequest,
+  ServerErrorResponseType_Unavailable: unavailable,
+  ServerErrorResponseType_Unknown: unknown,
+} = ServerErrorResponseType;
 
 describe.each(["ws", "http"] as const)("AgentSession over %s", (transport) => {
   /** Close codes that the server sees when the agent leaves. */
@@ -134,7 +137,7 @@ describe.each(["ws", "http"] as const)("AgentSession over %s", (transport) => {
     },
   );
 
-  it("AT10 AX5 hands on only the parts whose capability was announced", async () => {
+  it("AT10 AX5 AN1 hands on only the parts whose capability was announced", async () => {
     const server = await startServer();
     const offer = {
       remoteConfig: { configHash: new Uint8Array([1]) },
@@ -165,14 +168,17 @@ describe.each(["ws", "http"] as const)("AgentSession over %s", (transport) => {
     expect(command.remoteConfig).toBeUndefined();
   });
 
-  it("AE1 AE2 P16 neither hands on a message with an error nor sends its content again", async () => {
+  it.each([
+    ["AE2", badRequest],
+    ["AE3", unknown],
+  ])("AE1 %s P16 neither hands on a message with an error nor sends its content again", async (_id, type) => {
     const server = await startServer();
     const fixture = makeSession(server.url(transport), {
       capabilities: everyReport | AgentCapability.AcceptsRemoteConfig,
     });
     await connect(server, fixture);
     server.reply = () => ({
-      message: { errorResponse: { type: badRequest, errorMessage: "bad health" }, remoteConfig: {} },
+      message: { errorResponse: { type, errorMessage: "bad health" }, remoteConfig: {} },
     });
     fixture.state.set("health", health({ status: "refused" }));
     await server.next();

@@ -39,15 +39,15 @@ describe("server.example.yaml", () => {
     expect(load(example)).toEqual(defaultServerSettings());
   });
 
-  it("explains TLS keys that are real, as files and as text", () => {
+  it("explains TLS keys that are real, as files and as text, and asks for TLS 1.3", () => {
     const files = load(uncommented.replaceAll(/^ +\w+_pem:.*\n/gm, ""));
     expect(files.opamp.tls).toEqual({
       certificate: { file: "/etc/opamp-server/server.crt" },
       key: { file: "/etc/opamp-server/server.key" },
       clientCa: { file: "/etc/opamp-server/agents-ca.crt" },
-      minVersion: "1.2",
+      minVersion: "1.3",
     });
-    expect(files.management.tls).toMatchObject({ clientCa: undefined, minVersion: "1.2" });
+    expect(files.management.tls).toMatchObject({ clientCa: undefined, minVersion: "1.3" });
     const texts = load(uncommented.replace(/^management:[\s\S]*/m, "").replaceAll(/^ +\w+_file:.*\n/gm, ""), {
       OPAMP_SERVER_CERT: "CERT",
       OPAMP_SERVER_KEY: "KEY",
@@ -57,7 +57,7 @@ describe("server.example.yaml", () => {
       certificate: { pem: "CERT" },
       key: { pem: "KEY" },
       clientCa: { pem: "CA" },
-      minVersion: "1.2",
+      minVersion: "1.3",
     });
   });
 });

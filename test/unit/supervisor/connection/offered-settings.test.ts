@@ -101,6 +101,24 @@ describe("an offer over what is in use", () => {
     expect(take({ tls: {} }, lines).tls?.rejectUnauthorized).toBe(true);
   });
 
+  it("AN6 takes the URL of another server, and an empty one for that in use", () => {
+    const { taken } = take({ destinationEndpoint: "https://k:2/q" });
+    expect(taken.endpoint).toBe("https://k:2/q");
+    expect(take({ destinationEndpoint: "" }, [], taken).settings.endpoint.href).toBe("https://k:2/q");
+    expect(take({ destinationEndpoint: "" }).settings.endpoint.href).toBe("wss://h:1/p");
+  });
+
+  it("AN14 trusts no server for the sake of the authority that comes with a certificate", async () => {
+    const authority = await TestAuthority.create();
+    const { cert, key } = await authority.issue();
+    const [pem, privateKey, caCert] = [cert, key, authority.cert].map((text) =>
+      new TextEncoder().encode(text),
+    );
+    const { tls } = take({ certificate: { cert: pem!, privateKey: privateKey!, caCert: caCert! } });
+    expect(tls).toMatchObject({ cert, key });
+    expect(tls?.ca).toBeUndefined();
+  });
+
   it("may lead from plain text anywhere", () => {
     const { settings } = take({ destinationEndpoint: "http://k:2/" }, ["endpoint: ws://h:1/"]);
     expect(settings.endpoint.href).toBe("http://k:2/");

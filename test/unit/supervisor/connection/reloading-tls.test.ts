@@ -44,7 +44,7 @@ function recordingLogger(): { logger: Logger; events: string[] } {
   return { logger: { ...silentLogger, info: note, warn: note }, events };
 }
 
-describe("server.tls with reload_interval", () => {
+describe("server.tls whose files somebody renews", () => {
   it.each(["ws", "http"] as const)(
     "connects over %ss with the certificate that was put there meanwhile",
     async (transport) => {
@@ -91,8 +91,22 @@ describe("server.tls with reload_interval", () => {
     expect(events).toEqual(["tls_reload_failed", "tls_reload_failed", "tls_reloaded"]);
   });
 
-  it.each(["", "reload_interval: 0"])("reads once with %j", async (interval) => {
-    const { write, settings } = host(interval);
+  it("is read for every connect without reload_interval, and complained about once", () => {
+    const { write, file, settings } = host("");
+    write(before);
+    const { logger, events } = recordingLogger();
+    const tls = reloadingTls(settings.server.tls, { clock: new ManualClock(), logger });
+    const first = tls();
+    expect(tls()).toBe(first);
+    writeFileSync(file("client.pem"), after.client.cert);
+    for (const _dial of [1, 2]) expect(tls()).toBe(first);
+    write(after);
+    expect(tls()).toMatchObject({ ...after.client, ca: after.ca });
+    expect(events).toEqual(["tls_reload_failed", "tls_reloaded"]);
+  });
+
+  it("is read once with an interval of 0", () => {
+    const { write, settings } = host("reload_interval: 0");
     write(before);
     const clock = new ManualClock();
     const tls = reloadingTls(settings.server.tls, { clock, logger: silentLogger });

@@ -75,7 +75,7 @@ describe("package statuses", () => {
     expect(status.errorMessage).not.toBe("");
   });
 
-  it("AP14: have download details while downloading, and never else", () => {
+  it("AP14, P12: have download details while downloading, and never else", () => {
     const details = states.map(([view]) => statusOf(view).downloadDetails);
     expect(details).toEqual([
       undefined,

@@ -64,7 +64,7 @@ describe("a download", () => {
     expect(existsSync(`${path}.json`)).toBe(false);
   });
 
-  it("fails for a file that has another hash, and leaves nothing behind (AP6)", async () => {
+  it("fails for a file that has another hash, and leaves nothing behind (AP6, P12)", async () => {
     const other = content(1000);
     const server = await fileServer((request, response) => serve(request, response, other));
     const { outcome, path } = get(`${server.origin}/folder/f?sig=s3cr3t`, file);

@@ -223,7 +223,7 @@ describe.each(["ws", "http"] as const)("AgentSession over %s", (transport) => {
     await fixture.event("connected", 2);
   });
 
-  it("AW11 AH5 AN10 beats when nothing was sent for an interval, with nothing but its identity", async () => {
+  it("AW11 AH5 AI6 AN10 beats when nothing was sent for an interval, with nothing but its identity", async () => {
     const server = await startServer();
     const fixture = makeSession(server.url(transport));
     await connect(server, fixture);

@@ -1,4 +1,5 @@
 import { failureExit } from "./command-line.ts";
+import { diagnose } from "./diagnose.ts";
 import { explain } from "./explain.ts";
 import { logs } from "./logs.ts";
 import type { OperatorCommand } from "./operator-command.ts";
@@ -13,6 +14,7 @@ const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = {
   explain,
   rollback,
   quarantine,
+  diagnose,
 };
 
 /** Runs a command of an operator and resolves to its exit code. Loaded by the process of such a command only. */

@@ -21,6 +21,7 @@ Commands, each with a --help of its own:
   explain           where a key of the effective configuration comes from; why an offer was refused
   rollback          back to the configuration that ran before the present one
   quarantine        what failed here and is not tried again, and how to clear it
+  diagnose          one archive, without secrets, for somebody who is to help
   validate          check a settings file and start nothing
 
 Options:

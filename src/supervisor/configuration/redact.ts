@@ -63,7 +63,8 @@ function simplify(key: string): string {
 const userInfo = /(?<=[a-z][a-z0-9+.-]*:\/\/)[^/?#@\s]*@/gi;
 const secretParameter = /(?<=[?&;]([\w.-]*)=)[^&;#\s]+/g;
 
-function withoutUrlSecrets(text: string): string {
+/** A text in which no URL has a user, a password or a secret parameter. */
+export function withoutUrlSecrets(text: string): string {
   if (!text.includes("://")) return text;
   return text
     .replaceAll(userInfo, `${redacted}@`)

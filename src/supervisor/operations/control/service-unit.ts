@@ -21,7 +21,14 @@ export async function readSupervisorEnvironment(
   // The pid of one that was killed may be another process's by now.
   const isRunning = await isInstanceRunning(directory).catch(() => false);
   const pid = isRunning ? await readSupervisorPid(directory) : undefined;
-  const text = pid === undefined ? "" : await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+  return pid === undefined ? undefined : readProcessEnvironment(pid);
+}
+
+/** With what a process was started; undefined where that may not be read. */
+export async function readProcessEnvironment(
+  pid: number,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const text = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
   if (text === "") return undefined;
   const entries = text.split("\0").map((entry): [string, string] => {
     const at = entry.indexOf("=");

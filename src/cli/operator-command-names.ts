@@ -1,7 +1,15 @@
 import { parseArgs } from "node:util";
 
 /** Commands for an operator of this host. */
-const operatorCommandNames = ["status", "logs", "explain", "rollback", "quarantine", "diagnose"] as const;
+const operatorCommandNames = [
+  "status",
+  "logs",
+  "explain",
+  "rollback",
+  "quarantine",
+  "diagnose",
+  "keys",
+] as const;
 export type OperatorCommandName = (typeof operatorCommandNames)[number];
 
 /** The command that is called for and the arguments without it; undefined when it is none of these. */

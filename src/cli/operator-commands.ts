@@ -1,6 +1,7 @@
 import { failureExit } from "./command-line.ts";
 import { diagnose } from "./diagnose.ts";
 import { explain } from "./explain.ts";
+import { keys } from "./keys/keys.ts";
 import { logs } from "./logs.ts";
 import type { OperatorCommand } from "./operator-command.ts";
 import type { OperatorCommandName } from "./operator-command-names.ts";
@@ -15,6 +16,7 @@ const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = {
   rollback,
   quarantine,
   diagnose,
+  keys,
 };
 
 /** Runs a command of an operator and resolves to its exit code. Loaded by the process of such a command only. */

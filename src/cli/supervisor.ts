@@ -22,6 +22,7 @@ Commands, each with a --help of its own:
   rollback          back to the configuration that ran before the present one
   quarantine        what failed here and is not tried again, and how to clear it
   diagnose          one archive, without secrets, for somebody who is to help
+  keys              sign configurations, on a machine of an administrator
   validate          check a settings file and start nothing
 
 Options:

@@ -6,6 +6,7 @@ import { formatInstanceUid } from "../opamp/instance-uid.ts";
 import { ConfigurationBook } from "./change/configuration-book.ts";
 import { ConfigurationIntake } from "./change/configuration-intake.ts";
 import { Connections } from "./change/connections.ts";
+import { distrustBy } from "./change/distrust.ts";
 import { Guard } from "./change/guard.ts";
 import { Journal } from "./change/journal.ts";
 import { collectorEnvironment, makeWorkshop } from "./change/make-workshop.ts";
@@ -43,7 +44,7 @@ const newMark = () => randomBytes(8).toString("hex");
 export function assemble(
   settings: SupervisorSettings,
   files: SupervisorFiles,
-  { runAs, endsWithUs, packages, memory }: Surroundings,
+  { runAs, endsWithUs, packages, memory, trust }: Surroundings,
   deps: SupervisorDeps,
 ): Parts {
   const { clock, logger, telemetry } = deps;
@@ -156,8 +157,9 @@ export function assemble(
     // Going back to the reference must never run one that failed.
     if (capabilities.acceptsRemoteConfig) {
       const hash = toHex(inputs.remote?.configHash ?? new Uint8Array());
-      const isRefused = book.quarantineOf(hash) !== undefined;
-      await saved("the remote configuration", files.saveRemote(isRefused ? undefined : inputs.remote));
+      const remote = book.quarantineOf(hash) === undefined ? inputs.remote : undefined;
+      await trust?.kept(remote);
+      await saved("the remote configuration", files.saveRemote(remote));
     }
     if (inputs.ownTelemetry !== undefined) {
       await saved("the own telemetry settings", files.saveOwnTelemetry(inputs.ownTelemetry));
@@ -195,6 +197,13 @@ export function assemble(
       observation.decided(config.configHash, verdict);
       return verdicts.report(config.configHash, verdict);
     },
+    distrust: distrustBy(trust, {
+      id: () => formatInstanceUid(files.instanceUid),
+      attributes: async () => {
+        const found = await program();
+        return describe("missing" in found ? undefined : found.binary);
+      },
+    }),
     installingPackages: (set) => packageIntake?.installing(set),
     keepPackages: async (sets) => packages?.keepOnly(new Set([...sets, ...(packageIntake?.sets ?? [])])),
     provesLater: (mark, keep) => guard.provesLater(mark, keep),

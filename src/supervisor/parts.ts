@@ -26,6 +26,7 @@ import type { Reporter } from "./report/reporter.ts";
 import type { Verdicts } from "./report/verdicts.ts";
 import type { Observation } from "./telemetry/observation.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
+import type { ConfigurationTrust } from "./trust/configuration-trust.ts";
 
 export interface SupervisorDeps {
   /** Of this program. */
@@ -79,4 +80,6 @@ export interface Surroundings {
   packages: Packages | undefined;
   /** `agent.memory_limit`. */
   memory: MemoryLimit | undefined;
+  /** `agent.trust`; undefined where it names no keys. */
+  trust: ConfigurationTrust | undefined;
 }

@@ -23,6 +23,7 @@ import type { Parts, SupervisorDeps, Surroundings } from "./parts.ts";
 import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
 import { openSupervisorFiles, type SupervisorFiles } from "./storage/supervisor-files.ts";
 import { traced } from "./telemetry/tracer.ts";
+import { openTrust } from "./trust/open-trust.ts";
 
 /**
  * Starts a supervisor and resolves when it works: state loaded, server being dialled, Collector adopted or
@@ -51,7 +52,13 @@ export async function startSupervisor(
       inUse: (files.book.value.current?.packages ?? null) !== null,
     });
     const memory = openMemoryLimit(settings.agent.memoryLimitBytes, settings.agent.env, deps);
-    const parts = assemble(settings, files, { runAs, endsWithUs, packages, memory }, deps);
+    const trust = await openTrust(settings.agent.trust, {
+      ...deps,
+      file: files.trust,
+      kept: files.savedRemote,
+      mayWait: files.everRan,
+    });
+    const parts = assemble(settings, files, { runAs, endsWithUs, packages, memory, trust }, deps);
     const supervisor = new Supervisor(settings, files, { ...parts, memory }, deps);
     await supervisor.start();
     return supervisor;

@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { filePieces } from "../../src/supervisor/packages/unpack/file-pieces.ts";
 import { unpackPackage } from "../../src/supervisor/packages/unpack/unpack.ts";
-import { loadTrustKeys } from "../../src/supervisor/packages/verify/trust-keys.ts";
 import { verifySignature } from "../../src/supervisor/packages/verify/verify-signature.ts";
+import { loadTrustKeys } from "../../src/supervisor/trust/trust-keys.ts";
 
 const highest = () => 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
 
@@ -15,7 +15,7 @@ if (what === "verify") {
   const [key = "", signature = "", path = ""] = rest;
   const hash = createHash("sha256");
   for await (const piece of filePieces(path)) hash.update(piece);
-  const keys = await loadTrustKeys([key]);
+  const keys = await loadTrustKeys([key], "packages.trust.keys");
   const verdict = await verifySignature({ path, sha256: hash.digest("hex") }, readFileSync(signature), keys);
   if (!verdict.ok) throw new Error(verdict.reason);
 } else {

@@ -143,6 +143,7 @@ export class SimulatedSupervisor implements LinkListener {
         this.#reporter.refresh();
         void this.#packageIntake.runningChanged(because, how);
       },
+      distrust: async () => undefined,
       mask: (text) => text,
     };
     this.#reporter = new Reporter({

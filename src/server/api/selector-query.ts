@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { everyAgent, parseSelector, type Selector } from "../fleet/selector.ts";
-import { SelectorError } from "../fleet/selector-parser.ts";
+import { everyAgent, parseSelector, type Selector } from "../../opamp/selector.ts";
+import { SelectorError } from "../../opamp/selector-parser.ts";
 import { ProblemError } from "./problem.ts";
 
 /** `?selector=` of every route that has one. */

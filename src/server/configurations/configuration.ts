@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
+import { digestFields } from "../../foundation/field-digest.ts";
 import { type AgentConfigMap, AgentConfigMapSchema } from "../../opamp/messages.ts";
-import { digestFields } from "../field-digest.ts";
 
 /** What an Agent is to run: the entries as they go over the wire, and the hash that names them. */
 export interface Configuration {

@@ -2,11 +2,11 @@ import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { formatInstanceUid } from "../../opamp/instance-uid.ts";
 import type { AgentToServer } from "../../opamp/messages.ts";
+import { everyAgent, type Selector } from "../../opamp/selector.ts";
 import { type MergedReport, mergeReport, type ReportedParts } from "../../opamp/server/agent-state.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Agent, Connection, OfferKind, OfferNotes, Presence } from "./agent.ts";
 import { labelsOf } from "./labels.ts";
-import { everyAgent, type Selector } from "./selector.ts";
 
 export interface FleetOptions {
   clock: Clock;

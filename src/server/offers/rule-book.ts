@@ -1,6 +1,6 @@
 import type { Clock } from "../../foundation/clock.ts";
+import { parseSelector, type Selectable } from "../../opamp/selector.ts";
 import type { OfferKind } from "../fleet/agent.ts";
-import { parseSelector, type Selectable } from "../fleet/selector.ts";
 import type { Database } from "../storage/database.ts";
 import { StorageError } from "../storage/storage-error.ts";
 import type { Tables } from "../storage/tables.ts";

@@ -1,5 +1,5 @@
 import type { Transaction } from "kysely";
-import { everyAgent } from "../fleet/selector.ts";
+import { everyAgent } from "../../opamp/selector.ts";
 import { takeRevisions } from "../storage/revisions.ts";
 import type { Tables } from "../storage/tables.ts";
 import { contents } from "./contents.ts";

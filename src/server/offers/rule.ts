@@ -1,6 +1,6 @@
+import type { Selectable, Selector } from "../../opamp/selector.ts";
 import type { Configuration } from "../configurations/configuration.ts";
 import type { OfferKind } from "../fleet/agent.ts";
-import type { Selectable, Selector } from "../fleet/selector.ts";
 import type { PackageSet } from "../packages/package-set.ts";
 
 /** What each kind of offer is made of. */

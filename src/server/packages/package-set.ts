@@ -1,5 +1,5 @@
+import { digestFields } from "../../foundation/field-digest.ts";
 import { PackageType } from "../../opamp/messages.ts";
-import { digestFields } from "../field-digest.ts";
 import type { OfferPart } from "../offers/lane.ts";
 import type { PackageFile, PackageTypeName } from "./package-file.ts";
 

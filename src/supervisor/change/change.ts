@@ -2,9 +2,10 @@
 export interface Failure {
   /**
    * `own`: the change itself is bad and its hash is quarantined. `host`: disk full, a check that timed
-   * out, a supervisor that died; it may be tried again.
+   * out, a supervisor that died; it may be tried again. `untrusted`: nobody whom this host trusts has vouched for it,
+   * so that it can neither be tried nor speak for its hash; it is looked at again when it is offered again.
    */
-  fault: "own" | "host";
+  fault: "own" | "host" | "untrusted";
   /** For the server and the log: one clear line first, then what the Collector said. Secrets masked. */
   reason: string;
 }

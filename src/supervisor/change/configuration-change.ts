@@ -62,6 +62,12 @@ export class ConfigurationChange implements Change {
   }
 
   async stage(): Promise<Failure | undefined> {
+    const trigger = this.#trigger;
+    // Before anything reads what it says.
+    return (trigger.t === "remote" && (await this.#workshop.distrust(trigger.offer))) || this.#prepare();
+  }
+
+  async #prepare(): Promise<undefined> {
     const { id } = this.record;
     // First on disk: once the server was told, a supervisor that dies has to go on with it.
     const unwritable = await this.#workshop.snapshots
@@ -139,8 +145,7 @@ export class ConfigurationChange implements Change {
     if (this.#adopted) return undefined;
     if (this.#resumed) {
       // The port of the link or the binary may be another by now.
-      const failure = await this.stage();
-      if (failure !== undefined) return failure;
+      await this.#prepare();
     }
     await this.#workshop.install(this.#runnable);
     try {

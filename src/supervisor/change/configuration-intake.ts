@@ -1,5 +1,6 @@
 import { toHex } from "../../foundation/hex.ts";
 import type { AgentRemoteConfig, ConnectionSettingsOffers } from "../../opamp/messages.ts";
+import { configurationEntries } from "../trust/signed-entries.ts";
 import type { Change, ChangeRecord, Failure } from "./change.ts";
 import { ConfigurationChange } from "./configuration-change.ts";
 import { HostRetry } from "./host-retry.ts";
@@ -91,7 +92,8 @@ export class ConfigurationIntake {
       try {
         // The same offer may have been under way while this one waited.
         const refused = await this.#repeatRefusal(offer);
-        if (!refused) await book.forgetOffersBefore(hash);
+        // What nobody vouches for must not set free what failed here.
+        if (!refused && (await workshop.distrust(offer)) === undefined) await book.forgetOffersBefore(hash);
         const settled = refused || (await this.#alreadyRuns(offer));
         change = settled ? undefined : await this.#remoteChange(offer);
         return change;
@@ -308,7 +310,7 @@ export class ConfigurationIntake {
   }
 
   async #remoteChange(offer: AgentRemoteConfig): Promise<Change> {
-    const entries = Object.keys(offer.config?.configMap ?? {});
+    const entries = Object.keys(configurationEntries(offer.config));
     if (entries.length === 0) {
       const { workshop, newMark } = this.#deps;
       return new StopChange(newMark(), offer, this.#accepted, workshop, (failure) =>

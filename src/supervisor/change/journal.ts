@@ -19,7 +19,7 @@ const entrySchema = z.object({
   step: z.enum(["staging", "checking", "switching", "proving", "keeping", "reverting"]),
   attempt: z.number(),
   how: z.optional(z.enum(["switched", "unchanged"])),
-  failure: z.optional(z.object({ fault: z.enum(["own", "host"]), reason: z.string() })),
+  failure: z.optional(z.object({ fault: z.enum(["own", "host", "untrusted"]), reason: z.string() })),
 });
 
 /** null: nothing is under way. */

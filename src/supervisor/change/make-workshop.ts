@@ -52,6 +52,7 @@ interface WorkshopDeps {
   install: Workshop["install"];
   saveKept: Workshop["saveKept"];
   reportRemote: Workshop["reportRemote"];
+  distrust: Workshop["distrust"];
   keepPackages: Workshop["keepPackages"];
   installingPackages: Workshop["installingPackages"];
   provesLater: Workshop["provesLater"];
@@ -103,6 +104,7 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
     install: deps.install,
     saveKept: deps.saveKept,
     reportRemote: deps.reportRemote,
+    distrust: deps.distrust,
     keepPackages: deps.keepPackages,
     installingPackages: deps.installingPackages,
     provesLater: deps.provesLater,

@@ -7,6 +7,7 @@ import {
   PackagesAvailableSchema,
 } from "../../opamp/messages.ts";
 import { type PackagesOffer, parsePackagesAvailable } from "../packages/offer.ts";
+import { configurationEntries } from "../trust/signed-entries.ts";
 
 /** What the server offered last: its packages, and the configuration that came in the same message, if one did. */
 export interface PackagesMessage {
@@ -71,7 +72,7 @@ export function readAfter(
 ): Meant {
   const { remote } = message;
   if (remote !== undefined) {
-    const isStop = Object.keys(remote.config?.configMap ?? {}).length === 0;
+    const isStop = Object.keys(configurationEntries(remote.config)).length === 0;
     return isStop ? { message: { ...message, remote: undefined }, stop: remote } : { message };
   }
   if (waiting === undefined) return { message };

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 
 const failureSchema = z.object({
-  fault: z.enum(["own", "host"]),
+  fault: z.enum(["own", "host", "untrusted"]),
   /** The package at fault; undefined when it is all of them together. */
   name: z.optional(z.string()),
   reason: z.string(),

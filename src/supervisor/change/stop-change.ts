@@ -29,10 +29,13 @@ export class StopChange implements Change {
     this.#workshop = workshop;
   }
 
-  async stage(): Promise<undefined> {
+  async stage(): Promise<Failure | undefined> {
+    const distrust = await this.#workshop.distrust(this.#offer);
+    if (distrust !== undefined) return distrust;
     const { id } = this.record;
     await this.#workshop.snapshots.save({ id, text: "", inputs: this.#inputs });
     await this.#workshop.reportRemote(this.#offer, { t: "applying" });
+    return undefined;
   }
 
   async check(): Promise<undefined> {

@@ -53,6 +53,8 @@ export interface Workshop {
   hasFallback: boolean;
   /** Whether SIGHUP may be used at all. */
   mayReload: boolean;
+  /** Why a remote configuration is not trusted, with `agent.trust.config_keys`; undefined: it may be tried. */
+  distrust: (offer: AgentRemoteConfig) => Promise<Failure | undefined>;
   /** @throws ConfigurationError when the remote part is no valid configuration. */
   merge(inputs: ConfigurationInputs, mark: string): Promise<Merged>;
   /** The configurations of last resort, best first. The last one is the empty bootstrap configuration. */

@@ -1,4 +1,5 @@
 import type { AgentConfigMap } from "../../opamp/messages.ts";
+import { configurationEntries } from "../trust/signed-entries.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { mergeConfigurations } from "./merge.ts";
 import type { Trace } from "./origin.ts";
@@ -30,11 +31,11 @@ export function readSource(text: string): Tree {
 
 /**
  * The entries of a remote configuration merged into one, by name, the unnamed one last.
- * Content types are ignored, as in the reference.
+ * Content types are ignored, as in the reference, but for entries that are about trust: those are left out.
  * @throws ConfigurationError for the first entry that is not a YAML map, or when all are too large.
  */
 export function readRemote(remote: AgentConfigMap, maxBytes = Infinity, trace: Trace = (tree) => tree): Tree {
-  const entries = Object.entries(remote.configMap).sort(([a], [b]) => compareNames(a, b));
+  const entries = Object.entries(configurationEntries(remote)).sort(([a], [b]) => compareNames(a, b));
   const bytes = entries.reduce((sum, [, { body }]) => sum + body.length, 0);
   const problem = sizeProblem(bytes, maxBytes);
   if (problem !== undefined) throw new ConfigurationError(problem, { entry: undefined, line: undefined });

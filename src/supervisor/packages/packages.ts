@@ -3,14 +3,16 @@ import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { proxyFor } from "../settings/proxy-for.ts";
 import type { PackageSettings } from "../settings/supervisor-settings.ts";
+import { loadTrustKeys } from "../trust/trust-keys.ts";
 import { type Acquired, acquire, type PackageProgress } from "./acquisition.ts";
 import { download } from "./download/download.ts";
 import type { PackagesOffer } from "./offer.ts";
 import type { HeldPackage } from "./store/held-package.ts";
 import type { PackageSet } from "./store/sets.ts";
 import { PackageStore } from "./store/store.ts";
-import { loadTrustKeys } from "./verify/trust-keys.ts";
 import { verifySignature } from "./verify/verify-signature.ts";
+
+const trustKeysSetting = "packages.trust.keys";
 
 interface PackagesDeps {
   clock: Clock;
@@ -38,7 +40,7 @@ export class Packages {
   /** @throws when the directory cannot be used, or a trust key cannot be read. */
   static async open(directory: string, settings: PackageSettings, deps: PackagesDeps): Promise<Packages> {
     // A host that trusts nobody because of a typing error must say so at once, not at the first offer.
-    await loadTrustKeys(settings.trust.keys);
+    await loadTrustKeys(settings.trust.keys, trustKeysSetting);
     const limits = { maxBytes: settings.maxUnpackedBytes, maxMembers: settings.maxMembers };
     return new Packages(await PackageStore.open(directory, { ...deps, limits }), settings, deps);
   }
@@ -89,7 +91,7 @@ export class Packages {
       mustBeSigned: trust.keys.length > 0,
       refuse: async (file, signature) => {
         // Again, for they may have been changed: one that is damaged by now is this host's failure.
-        const trusted = await loadTrustKeys(trust.keys);
+        const trusted = await loadTrustKeys(trust.keys, trustKeysSetting);
         const verdict = await verifySignature(file, signature, trusted);
         return verdict.ok ? undefined : verdict.reason;
       },

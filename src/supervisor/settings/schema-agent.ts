@@ -98,4 +98,11 @@ const additions = {
   ),
   memoryLimitBytes: optional("memory_limit", byteSize(32 * 1024 * 1024)),
   restrictions: nested("restrictions", restrictionsSection),
+  trust: nested(
+    "trust",
+    section({
+      configKeys: defaulted("config_keys", textList({ expected: "a path of a public key in PEM" }), []),
+      clockSkewMs: defaulted("clock_skew", duration(), 5 * 60_000),
+    }),
+  ),
 };

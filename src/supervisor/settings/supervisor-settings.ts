@@ -192,6 +192,16 @@ export interface AgentSettings {
   readonly log: { readonly maxBytes: number; readonly keep: number };
   /** Ours. */
   readonly restrictions: RestrictionSettings;
+  /** Ours. */
+  readonly trust: TrustSettings;
+}
+
+/** `agent.trust`: whose remote configurations are used. */
+export interface TrustSettings {
+  /** Paths of public keys in PEM. None: whatever the server offers is used. */
+  readonly configKeys: readonly string[];
+  /** How far this host's clock and that of a signer may be apart. */
+  readonly clockSkewMs: number;
 }
 
 /** `packages`: files that the server offers, above all the Collector itself. Ours. */

@@ -18,15 +18,17 @@ import {
   type ServerToAgent,
   ServerToAgentSchema,
 } from "../../opamp/messages.ts";
-import { type BookContent, bookSchema, emptyBook, faultHash } from "../change/configuration-book.ts";
+import { type BookContent, bookSchema, emptyBook } from "../change/configuration-book.ts";
 import { type JournalEntry, journalSchema } from "../change/journal.ts";
 import { noPackagesRecord, type PackagesRecord, packagesRecordSchema } from "../change/packages-record.ts";
 import { type ConfigurationInputs, Snapshots } from "../change/snapshots.ts";
 import type { RunningRecord } from "../collector/collector.ts";
 import type { RestartSnapshot } from "../collector/restart-policy.ts";
+import { noTrustRecord, type TrustRecord, trustRecordSchema } from "../trust/trust-record.ts";
 import { type ConnectionFiles, openConnectionFiles } from "./connection-files.ts";
 import { healSnapshot } from "./heal-snapshot.ts";
 import { JsonRecord } from "./json-record.ts";
+import { findLastInputs } from "./last-inputs.ts";
 import {
   loadMessage,
   ownTelemetryFile,
@@ -70,6 +72,7 @@ export class SupervisorFiles {
   readonly savedRemote: AgentRemoteConfig | undefined;
   /** A remote configuration that this host could not take yet. */
   readonly waitingRemote: AgentRemoteConfig | undefined;
+  readonly trust: JsonRecord<TrustRecord>;
   /** How far the last offer of packages came. */
   readonly packages: JsonRecord<PackagesRecord>;
   /** The last offer of packages. */
@@ -91,6 +94,7 @@ export class SupervisorFiles {
     this.connection = parts.connection;
     this.savedRemote = parts.savedRemote;
     this.waitingRemote = parts.waitingRemote;
+    this.trust = parts.trust;
     this.packages = parts.packages;
     this.savedPackages = parts.savedPackages;
     this.lastInputs = parts.lastInputs;
@@ -220,6 +224,7 @@ interface Parts {
   persistent: PersistentState;
   savedRemote: AgentRemoteConfig | undefined;
   waitingRemote: AgentRemoteConfig | undefined;
+  trust: JsonRecord<TrustRecord>;
   packages: JsonRecord<PackagesRecord>;
   savedPackages: ServerToAgent | undefined;
   lastInputs: ConfigurationInputs;
@@ -254,7 +259,7 @@ async function loadFiles(
   lock: InstanceLock,
   { clock, logger, instanceId, collectorGid }: OpenOptions,
 ): Promise<SupervisorFiles> {
-  const [snapshotDirectory, book, running, crashes, link, journal, packages] = await Promise.all([
+  const [snapshotDirectory, book, running, crashes, link, journal, packages, trust] = await Promise.all([
     StateDirectory.open(directory.path("configurations"), { clock, logger }),
     JsonRecord.open<BookContent>(directory, "configuration_book.json", bookSchema, emptyBook),
     JsonRecord.open<RunningRecord | null>(directory, "collector.json", runningSchema, null),
@@ -262,6 +267,7 @@ async function loadFiles(
     JsonRecord.open(directory, "local_link.json", linkSchema, { port: 0, token: "", instance_uid: "" }),
     JsonRecord.open<JournalEntry | null>(directory, "journal.json", journalSchema, null),
     JsonRecord.open<PackagesRecord>(directory, "packages.json", packagesRecordSchema, noPackagesRecord),
+    JsonRecord.open<TrustRecord>(directory, "config_trust.json", trustRecordSchema, noTrustRecord),
   ]);
   const connection = await openConnectionFiles(directory);
   const [known, savedRemote, ownTelemetry, savedPackages, waitingRemote] = await Promise.all([
@@ -323,6 +329,7 @@ async function loadFiles(
     persistent,
     savedRemote,
     waitingRemote,
+    trust,
     packages,
     savedPackages,
     lastInputs,
@@ -337,23 +344,4 @@ function statusOf({ current }: BookContent): RemoteConfigStatus {
     status: RemoteConfigStatuses.RemoteConfigStatuses_APPLIED,
     lastRemoteConfigHash: new Uint8Array(Buffer.from(hash, "hex")),
   });
-}
-
-/**
- * Of what runs, or else of what would be gone back to, unless it failed: a fallback was made from nothing that counts.
- */
-async function findLastInputs(
-  { current, wayBack, quarantined }: BookContent,
-  snapshots: Snapshots,
-  otherwise: ConfigurationInputs,
-): Promise<ConfigurationInputs> {
-  for (const reference of [current, ...wayBack]) {
-    if (reference === null || reference.id === null || reference.role === "fallback") continue;
-    const hash = faultHash(reference);
-    if (reference !== current && quarantined.some((entry) => entry.hash === hash)) continue;
-    const snapshot = await snapshots.load(reference.id);
-    if (snapshot === undefined) continue;
-    return current?.id === null ? { ...otherwise, localFiles: snapshot.inputs.localFiles } : snapshot.inputs;
-  }
-  return otherwise;
 }

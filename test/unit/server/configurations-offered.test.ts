@@ -2,8 +2,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { AgentCapability, ServerToAgentFlag } from "../../../src/opamp/bits.ts";
 import { formatInstanceUid } from "../../../src/opamp/instance-uid.ts";
 import { RemoteConfigStatuses, type ServerToAgent } from "../../../src/opamp/messages.ts";
+import { everyAgent, parseSelector } from "../../../src/opamp/selector.ts";
 import { type Configuration, createConfiguration } from "../../../src/server/configurations/configuration.ts";
-import { everyAgent, parseSelector } from "../../../src/server/fleet/selector.ts";
 import {
   type RawAgentOptions,
   RawHttpAgent,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { everyAgent } from "../../fleet/selector.ts";
+import { everyAgent } from "../../../opamp/selector.ts";
 import { defaultGates, gatesDocument, gatesFrom } from "./gates-document.ts";
 import type { Stage, StageSize, Strategy, StrategyDocument } from "./strategy.ts";
 import { duration, percentage, selector } from "./values.ts";

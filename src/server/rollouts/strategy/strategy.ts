@@ -1,4 +1,4 @@
-import type { Selector } from "../../fleet/selector.ts";
+import type { Selector } from "../../../opamp/selector.ts";
 import type { Gates } from "./gates.ts";
 
 /** How many of those a stage's selector picks have it when the stage is released, all earlier ones included. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { parseDuration } from "../../../foundation/settings-file/duration.ts";
-import { everyAgent, parseSelector, type Selector } from "../../fleet/selector.ts";
+import { everyAgent, parseSelector, type Selector } from "../../../opamp/selector.ts";
 
 /** `5%` as 0.05; `max` is a share too, and 0% is refused where nothing is meant by it. */
 export function percentage(options: { example: string; max?: number; zero?: boolean }) {

@@ -1,8 +1,8 @@
 import { createHash, createVerify } from "node:crypto";
 import { assertNever } from "../../../foundation/assert-never.ts";
+import type { TrustKey, TrustKeys } from "../../trust/trust-keys.ts";
 import { filePieces } from "../unpack/file-pieces.ts";
 import { Ed25519Check } from "./ed25519.ts";
-import type { TrustKey, TrustKeys } from "./trust-keys.ts";
 
 export type SignatureVerdict =
   /** `key` is the name of the trusted key that made the signature. */

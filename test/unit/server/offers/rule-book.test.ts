@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { everyAgent, parseSelector, type Selector } from "../../../../src/server/fleet/selector.ts";
+import { everyAgent, parseSelector, type Selector } from "../../../../src/opamp/selector.ts";
 import type { Reach } from "../../../../src/server/offers/rule.ts";
 import { RuleBook } from "../../../../src/server/offers/rule-book.ts";
 import { releaseRules } from "../../../../src/server/offers/rule-rows.ts";

@@ -87,6 +87,7 @@ describe("supervisor.example.yaml", () => {
       ...["fallback_after", "certificate", "reports_connection_settings_status", "proxy"],
       ...["allowed_redirect_hosts", "memory_limit", "crash_loop", "restrictions", "format"],
       ...["accepts_packages", "reports_package_statuses", "packages"],
+      "trust",
     ];
     const lines = example.split("\n");
     for (const key of ours) {

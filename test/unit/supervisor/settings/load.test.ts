@@ -86,6 +86,7 @@ const defaults: SupervisorSettings = {
     memoryLimitBytes: undefined,
     crashLoop: { maxExits: 4, windowMs: 60_000 },
     log: { maxBytes: 10 * 1024 * 1024, keep: 1 },
+    trust: { configKeys: [], clockSkewMs: 300_000 },
     restrictions: {
       componentTypes: {
         receivers: undefined,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { everyAgent, parseSelector } from "../../../../../src/server/fleet/selector.ts";
+import { everyAgent, parseSelector } from "../../../../../src/opamp/selector.ts";
 import type { Candidate } from "../../../../../src/server/rollouts/cohorts/candidate.ts";
 import { inOrder, placeOf } from "../../../../../src/server/rollouts/cohorts/order.ts";
 import { placeInStage } from "../../../../../src/server/rollouts/cohorts/placing.ts";

@@ -3,9 +3,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadTrustKeys } from "../../../../../src/supervisor/packages/verify/trust-keys.ts";
 import { verifySignature } from "../../../../../src/supervisor/packages/verify/verify-signature.ts";
+import { loadTrustKeys } from "../../../../../src/supervisor/trust/trust-keys.ts";
 import { makeTempDir } from "../../../../support/temp-dir.ts";
+
+const load = (paths: readonly string[]) => loadTrustKeys(paths, "packages.trust.keys");
 
 const kinds = ["ed25519", "p256", "rsa"] as const;
 type Kind = (typeof kinds)[number];
@@ -46,7 +48,7 @@ beforeAll(() => {
 afterAll(() => dir[Symbol.dispose]());
 
 describe.each(kinds)("AP7: a signature by openssl, %s", (kind) => {
-  const keys = (name: string = kind) => loadTrustKeys([at(`${name}.pub`)]);
+  const keys = (name: string = kind) => load([at(`${name}.pub`)]);
   const signature = () => sign(kind, kind, at("package.tar.gz"));
 
   it("is taken, raw and as base64 text, and tells the key", async () => {
@@ -59,7 +61,7 @@ describe.each(kinds)("AP7: a signature by openssl, %s", (kind) => {
 
   it("is taken where any one of several keys made it", async () => {
     const names = [...kinds.map((each) => `other-${each}`), ...kinds];
-    const all = await loadTrustKeys(names.map((name) => at(`${name}.pub`)));
+    const all = await load(names.map((name) => at(`${name}.pub`)));
     expect(await verifySignature(signed(), signature(), all)).toEqual({ ok: true, key: at(`${kind}.pub`) });
   });
 
@@ -110,7 +112,7 @@ describe.each(kinds)("AP7: a signature by openssl, %s", (kind) => {
   it("is taken by the key of a certificate", async () => {
     const out = at(`${kind}.crt`);
     openssl("req", "-x509", "-key", at(`${kind}.key`), "-subj", "/CN=releases", "-days", "1", "-out", out);
-    expect(await verifySignature(signed(), signature(), await loadTrustKeys([out]))).toEqual({
+    expect(await verifySignature(signed(), signature(), await load([out]))).toEqual({
       ok: true,
       key: out,
     });
@@ -124,11 +126,7 @@ it("takes nothing where there is no trusted key", async () => {
 it("an empty file can be signed too", async () => {
   writeFileSync(at("empty"), "");
   const file = { path: at("empty"), sha256: sha256Of(at("empty")) };
-  const verdict = verifySignature(
-    file,
-    sign("p256", "p256", at("empty")),
-    await loadTrustKeys([at("p256.pub")]),
-  );
+  const verdict = verifySignature(file, sign("p256", "p256", at("empty")), await load([at("p256.pub")]));
   expect(await verdict).toMatchObject({ ok: true });
 });
 
@@ -137,7 +135,7 @@ describe("loadTrustKeys", () => {
     const path = at("bad.pem");
     rmSync(path, { force: true, recursive: true });
     if (content !== undefined) writeFileSync(path, content);
-    const error = await loadTrustKeys([at("p256.pub"), path]).then(
+    const error = await load([at("p256.pub"), path]).then(
       () => new Error("was taken"),
       (thrown: Error) => thrown,
     );
@@ -151,7 +149,7 @@ describe("loadTrustKeys", () => {
 
   it("takes several keys of one file and numbers them", async () => {
     writeFileSync(at("both.pem"), `old\n${kinds.map((kind) => readFileSync(at(`${kind}.pub`))).join("\n")}`);
-    const keys = await loadTrustKeys([at("both.pem")]);
+    const keys = await load([at("both.pem")]);
     expect(keys.map(({ kind, name }) => [kind, name.slice(dir.path.length + 1)])).toEqual([
       ["Ed25519", "both.pem (key 1)"],
       ["ECDSA", "both.pem (key 2)"],
@@ -162,7 +160,7 @@ describe("loadTrustKeys", () => {
   it("names the file that is missing, or a folder", async () => {
     expect(await refused(undefined)).toContain("cannot be read");
     mkdirSync(at("bad.pem"));
-    await expect(loadTrustKeys([at("bad.pem")])).rejects.toThrow("bad.pem cannot be read");
+    await expect(load([at("bad.pem")])).rejects.toThrow("bad.pem cannot be read");
   });
 
   it("names the file without a key, or with a damaged one", async () => {

@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { describeError } from "../../../foundation/errors.ts";
+import { describeError } from "../../foundation/errors.ts";
 
-/** A public key that may sign packages. */
+/** A public key that may sign packages or configurations. */
 export interface TrustKey {
   /** The file it came from, with a number where the file holds several. */
   name: string;
@@ -10,7 +10,7 @@ export interface TrustKey {
   key: KeyObject;
 }
 
-/** The keys of `packages.trust.keys`; one good signature by any of them is enough. */
+/** The keys that a host trusts for one purpose; one good signature by any of them is enough. */
 export type TrustKeys = readonly TrustKey[];
 
 const minRsaBits = 2048;
@@ -18,10 +18,15 @@ const minRsaBits = 2048;
 /**
  * Reads PEM public keys and certificates, several to a file if need be. Of a certificate only its key
  * counts, for it is pinned: neither its dates nor its issuer are looked at.
- * @throws Error that names the file and what is wrong with it.
+ * @param setting names the key of the settings file, for errors.
+ * @throws Error that names the setting, the file and what is wrong with it.
  */
-export async function loadTrustKeys(paths: readonly string[]): Promise<TrustKeys> {
-  return (await Promise.all(paths.map(loadFile))).flat();
+export async function loadTrustKeys(paths: readonly string[], setting: string): Promise<TrustKeys> {
+  try {
+    return (await Promise.all(paths.map(loadFile))).flat();
+  } catch (error) {
+    throw new Error(`${setting}: ${(error as Error).message}`, { cause: (error as Error).cause });
+  }
 }
 
 async function loadFile(path: string): Promise<TrustKey[]> {
@@ -29,7 +34,7 @@ async function loadFile(path: string): Promise<TrustKey[]> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    throw new Error(`packages.trust.keys: ${path} cannot be read`, { cause });
+    throw new Error(`${path} cannot be read`, { cause });
   }
   const blocks = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g)];
   if (blocks.length === 0) throw problem(path, "holds no PEM public key (-----BEGIN PUBLIC KEY-----)");
@@ -48,20 +53,27 @@ function toTrustKey(path: string, name: string, pem: string): TrustKey {
   } catch (error) {
     throw problem(path, `is not a PEM public key or certificate: ${describeError(error)}`);
   }
+  const kind = kindOfKey(key);
+  if ("problem" in kind) throw problem(path, kind.problem);
+  return { name, kind: kind.kind, key };
+}
+
+/** What signatures a key is for; `problem` says why it is for none. */
+export function kindOfKey(key: KeyObject): Pick<TrustKey, "kind"> | { problem: string } {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
   const type = key.asymmetricKeyType;
-  if (type === "ed25519") return { name, kind: "Ed25519", key };
+  if (type === "ed25519") return { kind: "Ed25519" };
   if (type === "ec") {
-    if (namedCurve === "prime256v1") return { name, kind: "ECDSA", key };
-    throw problem(path, `has an EC key on the curve ${namedCurve}, only P-256 is supported`);
+    if (namedCurve === "prime256v1") return { kind: "ECDSA" };
+    return { problem: `has an EC key on the curve ${namedCurve}, only P-256 is supported` };
   }
   if (type === "rsa") {
-    if (modulusLength >= minRsaBits) return { name, kind: "RSA", key };
-    throw problem(path, `has an RSA key of ${modulusLength} bits, ${minRsaBits} are the least`);
+    if (modulusLength >= minRsaBits) return { kind: "RSA" };
+    return { problem: `has an RSA key of ${modulusLength} bits, ${minRsaBits} are the least` };
   }
-  throw problem(path, `has a key of type ${type}; use Ed25519, ECDSA on P-256, or RSA (PKCS#1 v1.5)`);
+  return { problem: `has a key of type ${type}; use Ed25519, ECDSA on P-256, or RSA (PKCS#1 v1.5)` };
 }
 
 function problem(path: string, what: string): Error {
-  return new Error(`packages.trust.keys: ${path} ${what}`);
+  return new Error(`${path} ${what}`);
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseSelector, type Selectable } from "../../../../src/server/fleet/selector.ts";
-import { SelectorError } from "../../../../src/server/fleet/selector-parser.ts";
+import { parseSelector, type Selectable } from "../../../src/opamp/selector.ts";
+import { SelectorError } from "../../../src/opamp/selector-parser.ts";
 
 const agent: Selectable = {
   id: "0198c0de-0000-7000-8000-00000000000a",

@@ -10,7 +10,7 @@ import { eventually } from "../support/eventually.ts";
 import { fetchBytes, fetchJson, RawWebSocketAgent, usualCapabilities } from "../support/raw-agent.ts";
 import { onFreePorts, ServerProcess, settingsFile } from "../support/server-process.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { createAuthority } from "../unit/server/test-certificates.ts";
+import { TestAuthority } from "../support/test-authority.ts";
 
 const capabilities =
   usualCapabilities | AgentCapability.AcceptsPackages | AgentCapability.ReportsPackageStatuses;
@@ -42,8 +42,11 @@ async function anonymousMemory(pid: number): Promise<number> {
 describe("opamp-server with packages", () => {
   it("takes an Agent from the offer over a broken download to Installed, by mutual TLS", async () => {
     const content = randomBytes(3_000_000);
-    const authority = await createAuthority("test");
-    const [own, agents] = await Promise.all([authority.issue("server"), authority.issue("agent")]);
+    const authority = await TestAuthority.create("test");
+    const [own, agents] = await Promise.all([
+      authority.issue({ name: "server" }),
+      authority.issue({ name: "agent" }),
+    ]);
     const pem = (text: string) => `|\n${text.replaceAll(/^/gm, "      ")}`;
     const tls = `  tls:\n    cert_pem: ${pem(own.cert)}\n    key_pem: ${pem(own.key)}\n    client_ca_pem: ${pem(authority.cert)}\n`;
     const server = new ServerProcess(

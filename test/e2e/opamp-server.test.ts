@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { RemoteConfigStatuses } from "../../src/opamp/messages.ts";
 import { fetchJson, RawHttpAgent, RawWebSocketAgent } from "../support/raw-agent.ts";
 import { onFreePorts, ServerProcess, settingsFile } from "../support/server-process.ts";
-import { createAuthority } from "../unit/server/test-certificates.ts";
+import { TestAuthority } from "../support/test-authority.ts";
 
 /** A client learns it as an alert or, when it was still writing, as a broken connection. */
 const refused = /alert|hang up|ECONNRESET|EPIPE/;
@@ -98,8 +98,11 @@ describe("opamp-server", () => {
   });
 
   it("asks Agents for certificates without asking operators", async () => {
-    const authority = await createAuthority("test");
-    const [own, agents] = await Promise.all([authority.issue("server"), authority.issue("agent")]);
+    const authority = await TestAuthority.create("test");
+    const [own, agents] = await Promise.all([
+      authority.issue({ name: "server" }),
+      authority.issue({ name: "agent" }),
+    ]);
     const pem = (content: string) => `|\n${content.replaceAll(/^/gm, "      ")}`;
     const tls = `  tls:\n    cert_pem: ${pem(own.cert)}\n    key_pem: ${pem(own.key)}\n`;
     const server = new ServerProcess(

@@ -9,6 +9,7 @@ import {
 import { createServer as createHttpsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { TLSSocket } from "node:tls";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -25,6 +26,8 @@ export interface Received {
   headers: IncomingHttpHeaders;
   /** Bytes on the wire: of the HTTP body before it was inflated, or of the WebSocket frame. */
   size: number;
+  /** Common name of the certificate that was shown. */
+  peer: string | undefined;
 }
 
 /** What the server does about a message. `message` fills in uid and capabilities. */
@@ -160,7 +163,13 @@ export class ScriptedOpampServer {
     const connection = this.connections;
     ws.on("message", (data: Buffer) => {
       const message = decodeFrame(AgentToServerSchema, new Uint8Array(data));
-      const received = { message, connection, headers: request.headers, size: data.length };
+      const received = {
+        message,
+        connection,
+        headers: request.headers,
+        size: data.length,
+        peer: peerOf(request),
+      };
       this.#answerFrame(ws, received);
       this.#took(received);
     });
@@ -189,7 +198,13 @@ export class ScriptedOpampServer {
     this.connections += 1;
     const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
     const message = decodeBody(AgentToServerSchema, new Uint8Array(plain));
-    const received = { message, connection: this.connections, headers: request.headers, size: body.length };
+    const received = {
+      message,
+      connection: this.connections,
+      headers: request.headers,
+      size: body.length,
+      peer: peerOf(request),
+    };
     this.#answerRequest(response, received);
     this.#took(received);
   }
@@ -218,6 +233,11 @@ export class ScriptedOpampServer {
   #notify(): void {
     for (const wake of this.#waiters.splice(0)) wake();
   }
+}
+
+function peerOf({ socket }: IncomingMessage): string | undefined {
+  const name = socket instanceof TLSSocket ? socket.getPeerCertificate().subject?.CN : undefined;
+  return typeof name === "string" ? name : undefined;
 }
 
 function answer(received: Received, init: Init) {

@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import type { TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { statusesOf, verdictOn } from "../../support/connection-offers.ts";
 import { type IssuingPki, issueCertificates, issuingPki } from "../../support/issuing-server.ts";
@@ -69,6 +70,35 @@ describe("a host that asks for a certificate of its own", () => {
       expect(await host.readState("connection_settings.json")).toContain("PRIVATE KEY");
     },
   );
+
+  it("AN22 gets one in place of a token that many share, and is known by it alone", async () => {
+    const pki = await issuingPki();
+    const host = await supervisorHost({
+      capabilities: { accepts_opamp_connection_settings: true },
+      server: "down",
+      secrets: ["shared-token"],
+    });
+    const endpoint = `wss://127.0.0.1:${host.ports.opamp}/v1/opamp`;
+    const headers = { Authorization: "Bearer shared-token" };
+    const tls = { ca_pem: pki.serverAuthority.cert };
+    await host.writeSettings({}, {}, { server: { endpoint, headers, tls, certificate: { request: true } } });
+    let tokenCounts = true;
+    const server = await host.startServer({
+      tls: { ...pki.serverOptions.tls, rejectUnauthorized: false },
+      refuse: ({ socket, headers: shown }) => {
+        if ((socket as TLSSocket).authorized) return undefined;
+        return tokenCounts && shown.authorization === headers.Authorization ? undefined : 401;
+      },
+    });
+    issueCertificates(server, pki.agentAuthority);
+    const supervisor = await host.start();
+    await supervisor.waitFor("certificate_renewed");
+    expect(await verdictOn(server, 1)).toBe("");
+    tokenCounts = false;
+    const next = await host.restart();
+    await next.waitFor("connected_to_server");
+    await host.apply(host.remotePipeline());
+  });
 
   it("AN20 asks no server that issues none", async () => {
     const pki = await issuingPki();

@@ -7,7 +7,7 @@ import type { ListenerTls } from "../../../src/server/settings/server-settings.t
 import { loadTlsMaterial } from "../../../src/server/tls-material.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { fetchBytes, fetchJson, RawHttpAgent, RawWebSocketAgent } from "../../support/raw-agent.ts";
-import { type Credentials, createAuthority, type TestAuthority } from "./test-certificates.ts";
+import { type Credentials, TestAuthority } from "../../support/test-authority.ts";
 import { LogBook, startTestServer, testSettings } from "./test-server.ts";
 
 let authority: TestAuthority;
@@ -16,9 +16,12 @@ let serverCredentials: Credentials;
 let agentCredentials: Credentials;
 
 beforeAll(async () => {
-  [authority, clientAuthority] = await Promise.all([createAuthority("servers"), createAuthority("agents")]);
-  serverCredentials = await authority.issue("server");
-  agentCredentials = await clientAuthority.issue("agent");
+  [authority, clientAuthority] = await Promise.all([
+    TestAuthority.create("servers"),
+    TestAuthority.create("agents"),
+  ]);
+  serverCredentials = await authority.issue({ name: "server" });
+  agentCredentials = await clientAuthority.issue({ name: "agent" });
 });
 
 /** A client learns it as an alert or, when it was still writing, as a broken connection. */
@@ -62,7 +65,7 @@ describe("TLS", () => {
     expect((await fetchJson(api("/ready"), trust)).status).toBe(200);
 
     await expect(RawWebSocketAgent.connect(server.opampUrl, { tls: trust })).rejects.toThrow(refused);
-    const stranger = await authority.issue("stranger");
+    const stranger = await authority.issue({ name: "stranger" });
     const strange = { ...trust, ...stranger };
     await expect(RawWebSocketAgent.connect(server.opampUrl, { tls: strange })).rejects.toThrow(refused);
     expect(log.of("agent_connected")).toEqual([]);
@@ -106,7 +109,7 @@ describe("loadTlsMaterial", () => {
       /opamp\.tls\.key_file: .*cert\.pem is not a PEM private key/,
     );
     expect(() => load({ clientCa: key })).toThrow(/opamp\.tls\.client_ca_file: .*not a PEM certificate/);
-    const other = await authority.issue("other");
+    const other = await authority.issue({ name: "other" });
     expect(() => load({ key: { pem: other.key } })).toThrow(
       "opamp.tls: the key does not belong to the certificate",
     );

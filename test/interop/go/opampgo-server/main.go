@@ -26,6 +26,7 @@ func main() {
 		ListenEndpoint: *listen,
 		Settings: server.Settings{
 			CustomCapabilities: []string{"test.interop"},
+			EnableCompression:  true,
 			Callbacks:          types.Callbacks{OnConnecting: agents.accept},
 		},
 	}

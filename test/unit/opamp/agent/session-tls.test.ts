@@ -49,3 +49,25 @@ describe.each(["ws", "http"] as const)("AgentSession over %ss", (transport) => {
     await fixture.event("failed", 2);
   });
 });
+
+it("AH15 a poll over a new connection shows the certificate that is valid then, and none fails", async () => {
+  const authority = await TestAuthority.create();
+  const [own, first, second] = await Promise.all([
+    authority.issue(),
+    authority.issue({ name: "first" }),
+    authority.issue({ name: "second" }),
+  ]);
+  const tls = { ...own, ca: authority.cert, requestCert: true, rejectUnauthorized: true };
+  const server = await startServer({ tls });
+  let client = first;
+  const settings = { tls: () => ({ ca: authority.cert, ...client }) };
+  const fixture = makeSession(server.url("http"), { settings });
+  fixture.session.start();
+  await fixture.event("message");
+  client = second;
+  server.dropAll();
+  fixture.clock.advance(30_000);
+  await fixture.event("message", 2);
+  expect(server.received.map(({ peer }) => peer)).toEqual(["first", "second"]);
+  expect(fixture.events.map(({ t }) => t)).toEqual(["connected", "message", "message"]);
+});

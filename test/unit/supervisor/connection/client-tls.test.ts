@@ -6,7 +6,8 @@ import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clientTls } from "../../../../src/supervisor/connection/client-tls.ts";
 import type { TlsSettings } from "../../../../src/supervisor/settings/supervisor-settings.ts";
-import { type KeyAndCertificate, makeCertificates } from "../../opamp/agent/certificates.ts";
+import type { Credentials } from "../../../support/test-authority.ts";
+import { makeCertificates } from "../../opamp/agent/certificates.ts";
 
 const plain: TlsSettings = {
   caFile: undefined,
@@ -28,7 +29,7 @@ const plain: TlsSettings = {
   pinSha256: [],
 };
 
-let certificates: { ca: string; server: KeyAndCertificate; client: KeyAndCertificate };
+let certificates: { ca: string; server: Credentials; client: Credentials };
 const server = createServer();
 
 beforeAll(async () => {

@@ -16,6 +16,7 @@ const problems = {
   "body-too-large": [413, "Body too large"],
   "cannot-restart": [409, "Cannot restart"],
   "empty-selector": [400, "Empty selector"],
+  forbidden: [403, "Forbidden"],
   "foreign-origin": [403, "Foreign origin"],
   "idempotency-key-busy": [409, "Idempotency key in use"],
   "idempotency-key-reused": [422, "Idempotency key of another request"],
@@ -23,10 +24,13 @@ const problems = {
   "method-not-allowed": [405, "Method not allowed"],
   "no-packages": [409, "No packages"],
   "no-such-agent": [404, "No such agent"],
+  "no-such-token": [404, "No such API key"],
   "not-found": [404, "Not found"],
   "repeated-query-parameter": [400, "Repeated query parameter"],
   "repeated-selector": [400, "Repeated selector"],
+  "too-many-requests": [429, "Too many requests"],
   "too-many-streams": [503, "Too many event streams"],
+  unauthorized: [401, "Unauthorized"],
   "unknown-query-parameter": [400, "Unknown query parameter"],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 

@@ -12,6 +12,7 @@ import {
   defaultOpampPath,
   defaultOpampPort,
 } from "../../opamp/limits.ts";
+import { access } from "./access.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { packages } from "./packages.ts";
 import { storage } from "./storage.ts";
@@ -48,6 +49,7 @@ export const serverFile = section({
   management: nested("management", management),
   packages: nested("packages", packages()),
   storage: nested("storage", storage),
+  access: nested("access", access),
   telemetry: nested("telemetry", section({ logs: nested("logs", logs) })),
 });
 

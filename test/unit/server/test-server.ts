@@ -3,6 +3,7 @@ import type { LogFields, Logger } from "../../../src/foundation/logger.ts";
 import { createConfiguration } from "../../../src/server/configurations/configuration.ts";
 import { ServerEvents } from "../../../src/server/events.ts";
 import { type RunningServer, startServer } from "../../../src/server/server.ts";
+import { defaultServerSettings } from "../../../src/server/settings/load.ts";
 import type { ServerSettings } from "../../../src/server/settings/server-settings.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -19,6 +20,7 @@ export const testSettings: ServerSettings = {
   management: { address: { host: "127.0.0.1", port: 0 }, tls: undefined, maxBodyBytes: 64 * 1024 },
   packages: undefined,
   storage: { directory: undefined, postgresUrl: undefined },
+  access: defaultServerSettings().access,
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },
 };
 

@@ -70,6 +70,8 @@ export class Stage {
       const settings = defaultServerSettings();
       settings.opamp.address = { host: "127.0.0.1", port: 0 };
       settings.management.address = { host: "127.0.0.1", port: 0 };
+      // One agent, and nobody who would wait ten minutes.
+      settings.rollouts.defaultStrategy = "immediate";
       if (usesPackages) {
         const packages = join(directory, "packages");
         await mkdir(packages);

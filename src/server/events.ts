@@ -27,6 +27,15 @@ export type ServerEvent =
       status: string;
       version: string | null;
       error: string | null;
+    }
+  /** A decision about a rollout; `state` is the one that it has led to. */
+  | {
+      type: "rollout.changed";
+      rollout: string;
+      happened: string;
+      state: string;
+      by: string;
+      text: string;
     };
 
 export type ServerEventType = ServerEvent["type"];
@@ -39,6 +48,7 @@ export const serverEventTypes = Object.keys({
   "offer.made": true,
   "offer.answered": true,
   "package.status": true,
+  "rollout.changed": true,
 } satisfies Record<ServerEventType, true>) as readonly ServerEventType[];
 
 export interface PublishedEvent {

@@ -3,24 +3,25 @@ import { describeError } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
 import { ServerCapability } from "../opamp/bits.ts";
 import { figuresCapability } from "../opamp/figures.ts";
-import type { Selector } from "../opamp/selector.ts";
 import { OpampEndpoint } from "../opamp/server/endpoint.ts";
-import type { AgentIdentity } from "./access/agents.ts";
-import { openAccess } from "./access/open-access.ts";
 import { AgentService } from "./agent-service.ts";
 import { createApi } from "./api/api.ts";
 import { MemoryIdempotencyStore } from "./api/idempotency-store.ts";
-import { AuditLog } from "./audit/audit-log.ts";
-import type { Configuration } from "./configurations/configuration.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { Answers } from "./offers/answers.ts";
-import { Offering, type PushResult } from "./offers/offering.ts";
+import { Offering } from "./offers/offering.ts";
 import { RuleBook } from "./offers/rule-book.ts";
 import { noPackages } from "./packages/package-composer.ts";
 import { openPackages } from "./packages/packages.ts";
+import { goBack } from "./rollouts/go-back.ts";
+import { Prometheus } from "./rollouts/prometheus.ts";
+import { ReleasedAgents } from "./rollouts/released-agents.ts";
+import { RolloutBook } from "./rollouts/rollout-book.ts";
+import { Rollouts } from "./rollouts/rollouts.ts";
+import { Strategies } from "./rollouts/strategies.ts";
 import type { ServerSettings } from "./settings/server-settings.ts";
 import { type Database, openDatabase } from "./storage/database.ts";
 
@@ -36,8 +37,7 @@ export interface RunningServer {
   /** `http://` or `https://`; the API is below it at /api/v1. */
   readonly managementUrl: URL;
   readonly fleet: Fleet;
-  /** Makes a configuration the desired one of all that the selector picks, and offers it at once. */
-  pushConfiguration(selector: Selector, configuration: Configuration): Promise<PushResult<Configuration>>;
+  readonly rollouts: Rollouts;
   /** Close frames 1001 to the Agents, listeners closed; takes seconds at most. */
   close(): Promise<void>;
 }
@@ -63,6 +63,7 @@ const keptCharacters = 32 * 1024 * 1024;
 
 const pingTimeoutMs = 5_000;
 const closeTimeoutMs = 3_000;
+const queryTimeoutMs = 5_000;
 
 /**
  * Opens both listeners and serves until closed.
@@ -88,18 +89,11 @@ async function serve(
   const { opamp, management } = settings;
   const packages =
     settings.packages && openPackages(settings.packages, { secure: opamp.tls !== undefined, clock, log });
-  const access = openAccess({
-    settings: settings.access,
-    storage: settings.storage,
-    management: management.address,
-    database,
-    clock,
-    log,
-  });
   const events = new ServerEvents({ clock, run: clock.now().toString(36), kept: keptEvents });
   const fleet = new Fleet({ clock, log, events, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
-  const rules = await RuleBook.open({ database, clock, reach: { includes: () => true } });
+  const released = new ReleasedAgents();
+  const rules = await RuleBook.open({ database, clock, reach: released });
   const offering = new Offering({
     events,
     fleet,
@@ -109,9 +103,26 @@ async function serve(
     repeatOfferAfterMs: opamp.heartbeatIntervalMs / 2,
     packages: packages?.composer ?? noPackages,
   });
+  const rollouts = new Rollouts({
+    book: await RolloutBook.open({ database, released, clock, events, log }),
+    database,
+    fleet,
+    rules,
+    offering,
+    prometheus: new Prometheus({
+      url: settings.rollouts.prometheusUrl,
+      fetch,
+      clock,
+      timeoutMs: queryTimeoutMs,
+    }),
+    clock,
+    log,
+    leads: () => true,
+  });
+  const strategies = new Strategies({ database, clock, defaultName: settings.rollouts.defaultStrategy });
   const answers = new Answers({ fleet, offering, events, log });
   const service = new AgentService({ fleet, claims, offering, answers });
-  const endpoint = new OpampEndpoint<AgentIdentity>(
+  const endpoint = new OpampEndpoint<undefined>(
     {
       path: opamp.path,
       capabilities: packages === undefined ? baseCapabilities : baseCapabilities | packageCapabilities,
@@ -123,13 +134,9 @@ async function serve(
       clock,
     },
     {
-      admit: (request) => access.agents.admit(request),
-      onConnected: (connection) => access.live.opened(connection),
+      admit: () => ({ admit: true, context: undefined }),
       onMessage: (connection, message) => service.answer(connection, message),
-      onClosed: (connection, reason) => {
-        access.live.closed(connection);
-        fleet.connectionClosed(connection, reason);
-      },
+      onClosed: (connection, reason) => fleet.connectionClosed(connection, reason),
     },
   );
   const state = { ready: false };
@@ -140,13 +147,12 @@ async function serve(
       fleet,
       service,
       offering,
+      rollouts,
+      strategies,
+      goBack: (wish) => goBack({ rollouts, rules, fleet, database }, wish),
       catalogue: packages?.catalogue,
       isReady: () => state.ready,
-      keys: access.keys,
-      keyLifetimeMs: settings.access.keyLifetimeMs,
     },
-    people: access.people,
-    audit: new AuditLog({ database, clock }),
     idempotency: new MemoryIdempotencyStore({ clock, keepMs: keepAnswersMs, maxCharacters: keptCharacters }),
     log,
     maxBodyBytes: management.maxBodyBytes,
@@ -188,12 +194,13 @@ async function serve(
     opampUrl,
     managementUrl,
     fleet,
-    pushConfiguration: (selector, configuration) => offering.pushConfiguration(selector, configuration),
+    rollouts,
     async close() {
       state.ready = false;
       agents.stopAccepting();
       await endpoint.close(1001);
       fleet.close();
+      await rollouts.close();
       await Promise.all([agents.close(), operators.close()]);
       await packages?.close();
       await database.close();

@@ -143,6 +143,7 @@ export class OpampServer implements AsyncDisposable {
     return {
       opamp: { endpoint: `127.0.0.1:${this.opampPort}` },
       management: { endpoint: `127.0.0.1:${this.#managementPort}` },
+      rollouts: { default_strategy: "immediate" },
     };
   }
 }

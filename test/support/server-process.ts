@@ -58,8 +58,9 @@ export class ServerProcess {
   }
 }
 
-/** Settings with both listeners on free loopback ports. */
-export const onFreePorts = "opamp:\n  endpoint: 127.0.0.1:0\nmanagement:\n  endpoint: 127.0.0.1:0\n";
+/** Settings with both listeners on free loopback ports, and what is pushed goes to everybody at once. */
+export const onFreePorts =
+  "opamp:\n  endpoint: 127.0.0.1:0\nmanagement:\n  endpoint: 127.0.0.1:0\nrollouts:\n  default_strategy: immediate\n";
 
 /** Writes a server.yaml that is gone when the test ends. */
 export async function settingsFile(text: string): Promise<string> {

@@ -2,22 +2,19 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import { type FastifyBaseLogger, type FastifyInstance, fastify, type RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "../../foundation/logger.ts";
-import type { People } from "../access/people.ts";
-import type { AuditLog } from "../audit/audit-log.ts";
-import { addAccessControl } from "./access-control.ts";
 import { type AgentsApi, agentRoutes } from "./agents.ts";
-import { auditRoutes } from "./audit.ts";
-import { addAudit } from "./audited.ts";
 import { configRoutes } from "./config.ts";
 import { addConventions } from "./conventions.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
 import { answerError, toJson } from "./errors.ts";
 import { type EventsApi, eventRoutes } from "./events.ts";
 import type { IdempotencyStore } from "./idempotency-store.ts";
-import { type KeysApi, keyRoutes } from "./keys.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
 import { type ProbesApi, probeRoutes } from "./probes.ts";
 import { requestIdOf } from "./request-id.ts";
+import { rollbackRoutes } from "./rollback.ts";
+import { type RolloutsApi, rolloutRoutes } from "./rollouts.ts";
+import { strategyRoutes } from "./strategies.ts";
 import { validateBySchema } from "./validation.ts";
 
 /** What the routes of each room are added to: fastify, whose schemas are zod's. */
@@ -30,9 +27,7 @@ export type Api = FastifyInstance<
 >;
 
 export interface ApiOptions {
-  rooms: AgentsApi & EventsApi & PackagesApi & ProbesApi & KeysApi;
-  people: People;
-  audit: AuditLog;
+  rooms: AgentsApi & EventsApi & PackagesApi & ProbesApi & RolloutsApi;
   idempotency: IdempotencyStore;
   log: Logger;
   /** Largest request body in bytes. */
@@ -45,8 +40,6 @@ const ownCompilers = { buildValidator: () => validateBySchema as never, buildSer
 /** Everything the management listener answers. */
 export async function createApi({
   rooms,
-  people,
-  audit,
   idempotency,
   log,
   maxBodyBytes,
@@ -62,9 +55,6 @@ export async function createApi({
     schemaController: { compilersFactory: ownCompilers },
   }).withTypeProvider<ZodTypeProvider>();
   api.setErrorHandler(onError);
-  // First, so that a refusal of access is put on record too.
-  addAudit(api, { audit, log });
-  addAccessControl(api, people);
   addConventions(api, idempotency);
   await describeRoutes(api);
   probeRoutes(api, rooms);
@@ -72,8 +62,9 @@ export async function createApi({
   configRoutes(api, rooms);
   eventRoutes(api, rooms);
   packageRoutes(api, rooms);
-  keyRoutes(api, rooms);
-  auditRoutes(api, { audit });
+  rolloutRoutes(api, rooms);
+  strategyRoutes(api, rooms);
+  rollbackRoutes(api, rooms);
   documentRoutes(api);
   await api.ready();
   return (request, response) => api.routing(request, response);

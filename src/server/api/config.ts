@@ -1,16 +1,18 @@
+import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import type { Configuration } from "../configurations/configuration.ts";
+import { type Configuration, reissued } from "../configurations/configuration.ts";
 import {
   type BodyOptions,
   ConfigurationBodyError,
   configurationFromBody,
 } from "../configurations/yaml-body.ts";
-import type { PushResult } from "../offers/offering.ts";
 import type { Api } from "./api.ts";
 import { rawBody } from "./bodies.ts";
 import { type PackagesApi, packageSet, packagesPushSchema, pushView } from "./packages.ts";
 import { ProblemError } from "./problem.ts";
-import { pushedTo } from "./push-schema.ts";
+import { pushedTo, pushedView, rolloutOf, startedRollout, strategyParameter } from "./push-schema.ts";
+import { orProblem, requester } from "./rollout-problems.ts";
+import type { RolloutsApi } from "./rollouts.ts";
 import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
 const configPushSchema = z.object({
@@ -18,9 +20,10 @@ const configPushSchema = z.object({
   selector: z.string(),
   matched: z.int(),
   ...pushedTo,
+  ...startedRollout,
 });
 
-export function configRoutes(api: Api, { offering, catalogue }: PackagesApi): void {
+export function configRoutes(api: Api, { catalogue, rollouts, strategies }: PackagesApi & RolloutsApi): void {
   api.post(
     "/api/v1/config",
     {
@@ -30,6 +33,12 @@ export function configRoutes(api: Api, { offering, catalogue }: PackagesApi): vo
         consumes: ["application/yaml"],
         querystring: z.strictObject({
           selector: selectorParameter,
+          strategy: strategyParameter,
+          message: z.string().optional().describe("What it is for; kept in the rollout's story"),
+          reissue: z
+            .enum(["true", "false"])
+            .optional()
+            .describe("true: under a new hash, so that agents which refused this very content try it again"),
           empty: z
             .enum(["true", "false"])
             .optional()
@@ -48,32 +57,32 @@ export function configRoutes(api: Api, { offering, catalogue }: PackagesApi): vo
     async ({ query, body, headers }) => {
       const selector = selectorFrom(query.selector);
       const contentType = headers["content-type"];
-      const configuration = parseBody(body, { empty: query.empty === "true", contentType });
-      if (query.packages === undefined) {
-        return resultView(await offering.pushConfiguration(selector, configuration));
-      }
-      const set = await packageSet(catalogue, parsePackages(query.packages));
-      const both = await offering.pushBoth(selector, configuration, set);
-      return { ...resultView(both.configuration), packages_offer: pushView(both.packages) };
+      const written = parseBody(body, { empty: query.empty === "true", contentType });
+      const configuration = query.reissue === "true" ? reissued(written, randomUUID()) : written;
+      const set =
+        query.packages === undefined ? undefined : await packageSet(catalogue, parsePackages(query.packages));
+      const started = await orProblem(async () =>
+        rollouts.start({
+          contents: [
+            { kind: "configuration", desired: configuration },
+            ...(set === undefined ? [] : [{ kind: "packages" as const, desired: set }]),
+          ],
+          selector,
+          strategy: await strategies.get(query.strategy),
+          by: requester,
+          message: query.message ?? "",
+        }),
+      );
+      return {
+        config_hash: configuration.hashHex,
+        selector: selector.text,
+        matched: started.matched,
+        ...pushedView(started.offers.get("configuration")),
+        ...rolloutOf(started),
+        ...(set === undefined ? {} : { packages_offer: pushView(set, started) }),
+      };
     },
   );
-}
-
-function resultView({
-  rule,
-  matched,
-  offered,
-  pending,
-  skipped,
-}: PushResult<Configuration>): z.infer<typeof configPushSchema> {
-  return {
-    config_hash: rule.desired.hashHex,
-    selector: rule.selector.text,
-    matched,
-    offered: offered.length,
-    pending,
-    skipped,
-  };
 }
 
 function parseBody(body: Uint8Array, options: BodyOptions): Configuration {

@@ -28,7 +28,6 @@ export function documentRoutes(api: Api): void {
   api.get(
     "/api/v1/openapi.json",
     {
-      config: { role: "anyone" },
       schema: {
         tags: ["documentation"],
         summary: "This API as an OpenAPI 3.1 document",
@@ -40,10 +39,7 @@ export function documentRoutes(api: Api): void {
 
   api.get(
     "/api/v1/docs",
-    {
-      config: { role: "anyone" },
-      schema: { tags: ["documentation"], summary: "This API as a page to read", produces: ["text/html"] },
-    },
+    { schema: { tags: ["documentation"], summary: "This API as a page to read", produces: ["text/html"] } },
     (_request, reply) =>
       reply
         .headers({

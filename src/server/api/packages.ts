@@ -1,15 +1,16 @@
 import * as z from "zod";
-import type { Offering, PushResult } from "../offers/offering.ts";
 import type { PackageCatalogue } from "../packages/catalogue.ts";
 import { choosePackages, PackageChoiceError } from "../packages/choice.ts";
 import type { PackageSet } from "../packages/package-set.ts";
+import type { Started } from "../rollouts/rollouts.ts";
 import type { Api } from "./api.ts";
 import { ProblemError } from "./problem.ts";
-import { pushedTo } from "./push-schema.ts";
+import { pushedTo, pushedView, rolloutOf, startedRollout, strategyParameter } from "./push-schema.ts";
+import { orProblem, requester } from "./rollout-problems.ts";
+import type { RolloutsApi } from "./rollouts.ts";
 import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
 export interface PackagesApi {
-  offering: Offering;
   /** Undefined: this server has no packages. */
   catalogue: PackageCatalogue | undefined;
 }
@@ -48,7 +49,10 @@ export const packagesPushSchema = z.object({
   ...pushedTo,
 });
 
-export function packageRoutes(api: Api, { offering, catalogue }: PackagesApi): void {
+export function packageRoutes(
+  api: Api,
+  { catalogue, rollouts, strategies }: PackagesApi & RolloutsApi,
+): void {
   api.get(
     "/api/v1/packages",
     {
@@ -87,10 +91,10 @@ export function packageRoutes(api: Api, { offering, catalogue }: PackagesApi): v
       schema: {
         tags: ["packages"],
         summary: "Makes the packages of the body, and no others, the desired ones of the selector",
-        querystring: z.strictObject({ selector: selectorParameter }),
+        querystring: z.strictObject({ selector: selectorParameter, strategy: strategyParameter }),
         body: offerBody,
         response: {
-          200: packagesPushSchema.extend({ selector: z.string(), matched: z.int() }),
+          200: packagesPushSchema.extend({ selector: z.string(), matched: z.int(), ...startedRollout }),
         },
       },
     },
@@ -101,9 +105,21 @@ export function packageRoutes(api: Api, { offering, catalogue }: PackagesApi): v
       }
       const selector = selectorFrom(query.selector ?? body.selector);
       const set = await packageSet(catalogue, body.packages);
-      const result = await offering.pushPackages(selector, set);
-      const { matched, rule } = result;
-      return { ...pushView(result), selector: rule.selector.text, matched };
+      const started = await orProblem(async () =>
+        rollouts.start({
+          contents: [{ kind: "packages", desired: set }],
+          selector,
+          strategy: await strategies.get(query.strategy),
+          by: requester,
+          message: "",
+        }),
+      );
+      return {
+        ...pushView(set, started),
+        selector: selector.text,
+        matched: started.matched,
+        ...rolloutOf(started),
+      };
     },
   );
 }
@@ -124,19 +140,14 @@ export async function packageSet(
 }
 
 /** What became of an offer of packages; the same wherever it was made. */
-export function pushView({
-  rule,
-  offered,
-  pending,
-  skipped,
-}: PushResult<PackageSet>): z.infer<typeof packagesPushSchema> {
-  const { hashHex, packages } = rule.desired;
+export function pushView(
+  { hashHex, packages }: PackageSet,
+  { offers }: Started,
+): z.infer<typeof packagesPushSchema> {
   return {
     packages_hash: hashHex,
     packages: Object.fromEntries(packages.map(({ name, version }) => [name, version])),
-    offered: offered.length,
-    pending,
-    skipped,
+    ...pushedView(offers.get("packages")),
   };
 }
 

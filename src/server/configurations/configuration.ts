@@ -28,6 +28,15 @@ export function createConfiguration(entries: Readonly<Record<string, Configurati
   };
 }
 
+/**
+ * The same configuration under another hash, so that Agents which refuse the old one try it again. The hash is the
+ * server's own name for it, and no Agent computes it. `issue` tells one time from the next.
+ */
+export function reissued({ map, hash }: Configuration, issue: string): Configuration {
+  const renamed = digestFields(["re-issued", issue, hash]);
+  return { map, hash: new Uint8Array(renamed), hashHex: renamed.toString("hex") };
+}
+
 function hashEntries(entries: Readonly<Record<string, ConfigurationEntry>>): Buffer {
   const byName = Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1));
   return digestFields(byName.flatMap(([name, { contentType, body }]) => [name, contentType, body]));

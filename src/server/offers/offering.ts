@@ -1,8 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import type { Selector } from "../../opamp/selector.ts";
 import type { Configuration } from "../configurations/configuration.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Agent, Connection, OfferKind } from "../fleet/agent.ts";
@@ -10,13 +8,11 @@ import type { Fleet } from "../fleet/fleet.ts";
 import type { PackageSet } from "../packages/package-set.ts";
 import { offerKinds } from "./contents.ts";
 import { type Composer, OfferLane, type OfferPart, type Parcel } from "./lane.ts";
-import type { NewRule, Offered, Rule } from "./rule.ts";
+import type { Rule } from "./rule.ts";
 import type { RuleBook } from "./rule-book.ts";
 
-/** What became of a push, Agent by Agent. */
-export interface PushResult<T = Offered[OfferKind]> {
-  rule: Pick<Rule<T>, "number" | "selector" | "desired">;
-  matched: number;
+/** What became of an offer to many, Agent by Agent. */
+export interface OfferTally {
   /** Sent to these now. */
   offered: string[];
   /** Will get it when they are heard next. */
@@ -65,13 +61,11 @@ export class Offering {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #events: ServerEvents;
-  readonly #rules: RuleBook;
   readonly #configurations: OfferLane<"configuration">;
   readonly #packages: OfferLane<"packages">;
 
   constructor({ fleet, rules, clock, log, events, repeatOfferAfterMs, packages }: OfferingOptions) {
     this.#fleet = fleet;
-    this.#rules = rules;
     this.#clock = clock;
     this.#log = log;
     this.#events = events;
@@ -104,64 +98,17 @@ export class Offering {
     return parts;
   }
 
-  /** Makes a configuration the desired one and offers it at once to those that can be reached. */
-  async pushConfiguration(
-    selector: Selector,
-    configuration: Configuration,
-  ): Promise<PushResult<Configuration>> {
-    const [result] = await this.#push([{ kind: "configuration", selector, desired: configuration }]);
-    return result as PushResult<Configuration>;
-  }
-
-  /** Makes these packages, and no others, the desired ones, and offers them at once. */
-  async pushPackages(selector: Selector, set: PackageSet): Promise<PushResult<PackageSet>> {
-    const [result] = await this.#push([{ kind: "packages", selector, desired: set }]);
-    return result as PushResult<PackageSet>;
-  }
-
-  /** Both at once: an Agent gets them in one message, so that neither is tried without the other. */
-  async pushBoth(
-    selector: Selector,
-    configuration: Configuration,
-    set: PackageSet,
-  ): Promise<{ configuration: PushResult<Configuration>; packages: PushResult<PackageSet> }> {
-    const bundle = randomUUID();
-    const results = await this.#push([
-      { kind: "configuration", selector, desired: configuration, bundle },
-      { kind: "packages", selector, desired: set, bundle },
-    ]);
-    return {
-      configuration: results[0] as PushResult<Configuration>,
-      packages: results[1] as PushResult<PackageSet>,
-    };
-  }
-
   /** Offers what is due to those of `agents` that can be reached now, after rules or their reach have changed. */
   async offerDue(
     kinds: Iterable<OfferKind> = offerKinds,
     agents: readonly Agent[] = this.#fleet.list(),
-  ): Promise<void> {
-    const lanes = [...kinds].map((kind) => ({ lane: this.#laneOf(kind), result: undefined }));
-    await this.#offerToAll(agents, lanes);
-  }
-
-  async #push(rules: readonly NewRule[]): Promise<PushResult[]> {
-    const numbers = await this.#rules.issue(rules);
-    const [first] = rules;
-    const agents = this.#fleet.list(first?.selector);
-    const pushes = rules.map(({ kind, selector, desired }, index) => ({
+  ): Promise<ReadonlyMap<OfferKind, OfferTally>> {
+    const results = [...kinds].map((kind) => ({
       lane: this.#laneOf(kind),
-      result: {
-        rule: { number: numbers[index] as number, selector, desired },
-        matched: agents.length,
-        offered: [],
-        pending: [],
-        skipped: [],
-      },
+      result: { offered: [], pending: [], skipped: [] } satisfies OfferTally,
     }));
-    await this.#offerToAll(agents, pushes);
-    for (const { lane, result } of pushes) this.#logPush(lane.kind, result);
-    return pushes.map(({ result }) => result);
+    await this.#offerToAll(agents, results);
+    return new Map(results.map(({ lane, result }) => [lane.kind, result]));
   }
 
   /** In small groups: what Agents say meanwhile is heard between two of them. */
@@ -183,12 +130,10 @@ export class Offering {
     const { id, presence } = agent;
     const due = pushes.map(({ lane }) => lane.dueTo(agent, false));
     for (const [index, each] of due.entries()) {
-      if (!each.offer) pushes[index]?.result?.skipped.push({ id, reason: each.reason });
+      if (!each.offer) pushes[index]?.result.skipped.push({ id, reason: each.reason });
     }
     const resultsOf = (kinds: readonly { kind: OfferKind }[]) =>
-      pushes
-        .filter(({ lane }) => kinds.some(({ kind }) => kind === lane.kind))
-        .flatMap(({ result }) => result ?? []);
+      pushes.filter(({ lane }) => kinds.some(({ kind }) => kind === lane.kind)).map(({ result }) => result);
     const defer = (parcels: readonly Parcel[], reason: string) => {
       for (const result of resultsOf(parcels)) result.pending.push({ id, reason });
     };
@@ -248,20 +193,6 @@ export class Offering {
       );
     }
   }
-
-  #logPush(kind: OfferKind, { rule, matched, offered }: PushResult): void {
-    const { prefix, hashField, noun } = logWords[kind];
-    this.#log.info(
-      {
-        event: `${prefix}_pushed`,
-        [hashField]: rule.desired.hashHex,
-        selector: rule.selector.text,
-        matched,
-        offered: offered.length,
-      },
-      `${noun} pushed`,
-    );
-  }
 }
 
 const logWords = {
@@ -277,6 +208,5 @@ interface Packed {
 
 interface Push {
   lane: Pick<OfferLane, "kind" | "dueTo">;
-  /** Undefined: nobody asks. */
-  result: PushResult | undefined;
+  result: OfferTally;
 }

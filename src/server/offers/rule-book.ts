@@ -35,9 +35,14 @@ export class RuleBook {
 
   /** The rule that an Agent is to follow, or undefined when nothing is to run on it. */
   newestFor<Kind extends OfferKind>(kind: Kind, agent: Selectable): Rule<Offered[Kind]> | undefined {
-    const applies = ({ rolloutId, selector }: Rule) =>
-      selector.matches(agent) && (rolloutId === undefined || this.#options.reach.includes(rolloutId, agent));
-    return this.#rules.get(kind)?.find(applies) as Rule<Offered[Kind]> | undefined;
+    return this.#rules.get(kind)?.find((rule) => this.#applies(rule, agent)) as
+      | Rule<Offered[Kind]>
+      | undefined;
+  }
+
+  /** All rules that apply to an Agent, newest first: what it is to follow, and what it would fall to. */
+  allFor(kind: OfferKind, agent: Selectable): Rule[] {
+    return this.#rules.get(kind)?.filter((rule) => this.#applies(rule, agent)) ?? [];
   }
 
   /**
@@ -64,6 +69,12 @@ export class RuleBook {
     // The next one tries again; who asked for this one hears of its failure.
     this.#refreshing = refreshed.catch(() => undefined);
     return refreshed;
+  }
+
+  #applies({ rolloutId, selector }: Rule, agent: Selectable): boolean {
+    return (
+      selector.matches(agent) && (rolloutId === undefined || this.#options.reach.includes(rolloutId, agent))
+    );
   }
 
   async #readChanges(): Promise<ReadonlySet<OfferKind>> {

@@ -12,8 +12,8 @@ import type { ServerSettings } from "./server-settings.ts";
  */
 export function loadServerSettings(path: string, sources?: SettingsSources): LoadedSettings<ServerSettings> {
   const { settings, ...rest } = loadSettingsFile(path, serverFile, sources);
-  const { opamp, management, packages, storage, access, telemetry } = settings;
-  return { ...rest, settings: { opamp, management, packages, storage, access, logs: telemetry.logs } };
+  const { opamp, management, packages, rollouts, storage, telemetry } = settings;
+  return { ...rest, settings: { opamp, management, packages, rollouts, storage, logs: telemetry.logs } };
 }
 
 /** What an empty server.yaml means. */

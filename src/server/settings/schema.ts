@@ -12,9 +12,9 @@ import {
   defaultOpampPath,
   defaultOpampPort,
 } from "../../opamp/limits.ts";
-import { access } from "./access.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { packages } from "./packages.ts";
+import { rollouts } from "./rollouts.ts";
 import { storage } from "./storage.ts";
 
 const opamp = section({
@@ -49,7 +49,7 @@ export const serverFile = section({
   management: nested("management", management),
   packages: nested("packages", packages()),
   storage: nested("storage", storage),
-  access: nested("access", access),
+  rollouts: nested("rollouts", rollouts),
   telemetry: nested("telemetry", section({ logs: nested("logs", logs) })),
 });
 

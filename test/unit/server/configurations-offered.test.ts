@@ -10,7 +10,7 @@ import {
   RawWebSocketAgent,
   type Report,
 } from "../../support/raw-agent.ts";
-import { startTestServer, type TestServer, yaml } from "./test-server.ts";
+import { pushConfiguration, startTestServer, type TestServer, yaml } from "./test-server.ts";
 
 const { RemoteConfigStatuses_APPLIED: APPLIED, RemoteConfigStatuses_FAILED: FAILED } = RemoteConfigStatuses;
 const { ReportsStatus, AcceptsRemoteConfig, ReportsRemoteConfig } = AgentCapability;
@@ -34,7 +34,7 @@ describe("a pushed configuration", () => {
   it("goes to connected Agents at once, whole and with its hash (SC3, SC4)", async () => {
     const online = await startTestServer();
     const { agent } = await join(online);
-    const result = await online.server.pushConfiguration(everyAgent, a);
+    const result = await pushConfiguration(online.server, everyAgent, a);
     const message = await agent.receive();
     expect(message.instanceUid).toEqual(agent.speaker.uid);
     expect(offeredHash(message)).toBe(a.hashHex);
@@ -48,7 +48,7 @@ describe("a pushed configuration", () => {
 
   it("goes to Agents that come later, in the answer to their first report (SC2)", async () => {
     const online = await startTestServer();
-    await online.server.pushConfiguration(parseSelector("env=prod"), a);
+    await pushConfiguration(online.server, parseSelector("env=prod"), a);
     const prod = await join(online, { attributes: { env: "prod" } });
     const dev = await join(online, { attributes: { env: "dev" } });
     expect(offeredHash(prod.answer)).toBe(a.hashHex);
@@ -57,7 +57,7 @@ describe("a pushed configuration", () => {
 
   it("waits until the Agent has said what it runs (SS1, SC3)", async () => {
     const online = await startTestServer();
-    await online.server.pushConfiguration(everyAgent, a);
+    await pushConfiguration(online.server, everyAgent, a);
     const agent = await RawWebSocketAgent.connect(online.server.opampUrl);
     onTestFinished(() => agent.socket.terminate());
     const answer = await agent.exchange({ sequenceNum: 7n });
@@ -71,7 +71,7 @@ describe("a pushed configuration", () => {
     const online = await startTestServer();
     const { agent, answer } = await join(online, { capabilities: ReportsStatus });
     expect(answer.remoteConfig).toBeUndefined();
-    const { offered, skipped } = await online.server.pushConfiguration(everyAgent, a);
+    const { offered, skipped } = await pushConfiguration(online.server, everyAgent, a);
     expect(offered).toEqual([]);
     expect(skipped).toEqual([
       { id: formatInstanceUid(agent.speaker.uid), reason: "does not accept remote configuration" },
@@ -87,7 +87,7 @@ describe("a pushed configuration", () => {
   ])("is not offered again once answered with %s (SC3)", async (_, status) => {
     const online = await startTestServer();
     const { agent } = await join(online);
-    await online.server.pushConfiguration(everyAgent, a);
+    await pushConfiguration(online.server, everyAgent, a);
     await agent.receive();
     expect((await agent.exchange(answered(a, status, "why"))).remoteConfig).toBeUndefined();
     online.clock.advance(20_000);
@@ -95,7 +95,7 @@ describe("a pushed configuration", () => {
     expect(
       (await agent.exchange(agent.speaker.full(answered(a, status, "why")))).remoteConfig,
     ).toBeUndefined();
-    expect((await online.server.pushConfiguration(everyAgent, a)).skipped).toMatchObject([
+    expect((await pushConfiguration(online.server, everyAgent, a)).skipped).toMatchObject([
       { reason: "has answered this configuration already" },
     ]);
     await agent.close();
@@ -107,7 +107,7 @@ describe("a pushed configuration", () => {
   it("is not offered again to an Agent that refused it and went back to naming the old one", async () => {
     const online = await startTestServer();
     const { agent } = await join(online, {}, answered(a, APPLIED));
-    await online.server.pushConfiguration(everyAgent, b);
+    await pushConfiguration(online.server, everyAgent, b);
     await agent.receive();
     await agent.exchange(answered(b, FAILED, "no such receiver"));
     online.clock.advance(60_000);
@@ -117,14 +117,14 @@ describe("a pushed configuration", () => {
     const back = await join(online, { uid: agent.speaker.uid }, answered(a, APPLIED));
     expect(back.answer.remoteConfig).toBeUndefined();
     // Pushing it again is the operator's word.
-    expect((await online.server.pushConfiguration(everyAgent, b)).offered).toHaveLength(1);
+    expect((await pushConfiguration(online.server, everyAgent, b)).offered).toHaveLength(1);
     expect(offeredHash(await back.agent.receive())).toBe(b.hashHex);
   });
 
   it("is offered again to an Agent that refused it and has been told to forget that", async () => {
     const online = await startTestServer();
     const { agent } = await join(online);
-    await online.server.pushConfiguration(everyAgent, b);
+    await pushConfiguration(online.server, everyAgent, b);
     await agent.receive();
     await agent.exchange(answered(b, FAILED, "the disk is full"));
     expect((await agent.exchange({})).remoteConfig).toBeUndefined();
@@ -135,7 +135,7 @@ describe("a pushed configuration", () => {
   it("is offered once in a connection while the Agent works on it", async () => {
     const online = await startTestServer();
     const { agent } = await join(online);
-    await online.server.pushConfiguration(everyAgent, a);
+    await pushConfiguration(online.server, everyAgent, a);
     await agent.receive();
     expect((await agent.exchange({ health: { healthy: false } })).remoteConfig).toBeUndefined();
     online.clock.advance(20_000);
@@ -149,7 +149,7 @@ describe("a pushed configuration", () => {
   it("is offered again on the next connection if it was never answered", async () => {
     const online = await startTestServer();
     const { agent } = await join(online);
-    await online.server.pushConfiguration(everyAgent, a);
+    await pushConfiguration(online.server, everyAgent, a);
     await agent.receive();
     await agent.close();
     await online.log.seen("agent_disconnected");
@@ -162,7 +162,7 @@ describe("a pushed configuration", () => {
     const { agent } = await join(online);
     await agent.close();
     await online.log.seen("agent_disconnected");
-    const { offered, pending } = await online.server.pushConfiguration(everyAgent, a);
+    const { offered, pending } = await pushConfiguration(online.server, everyAgent, a);
     expect(offered).toEqual([]);
     expect(pending).toEqual([
       {
@@ -178,7 +178,7 @@ describe("a pushed configuration", () => {
     const online = await startTestServer();
     const agent = new RawHttpAgent(online.server.opampUrl);
     await agent.exchange(agent.speaker.full({}));
-    const { offered, pending } = await online.server.pushConfiguration(everyAgent, a);
+    const { offered, pending } = await pushConfiguration(online.server, everyAgent, a);
     expect(offered).toEqual([]);
     expect(pending).toEqual([
       {
@@ -197,7 +197,7 @@ describe("a pushed configuration", () => {
 
   it("is offered once to a polling Agent that never reports a status", async () => {
     const online = await startTestServer();
-    await online.server.pushConfiguration(everyAgent, a);
+    await pushConfiguration(online.server, everyAgent, a);
     const agent = new RawHttpAgent(online.server.opampUrl, {
       capabilities: ReportsStatus | AcceptsRemoteConfig,
     });
@@ -211,7 +211,7 @@ describe("a pushed configuration", () => {
     const { agent } = await join(online, {
       capabilities: ReportsStatus | AcceptsRemoteConfig | ReportsRemoteConfig,
     });
-    await online.server.pushConfiguration(everyAgent, createConfiguration({}));
+    await pushConfiguration(online.server, everyAgent, createConfiguration({}));
     const message = await agent.receive();
     expect(message.remoteConfig!.config!.configMap).toEqual({});
     expect(message.remoteConfig!.configHash).toHaveLength(32);

@@ -1,9 +1,10 @@
 import { onTestFinished } from "vitest";
 import type { LogFields, Logger } from "../../../src/foundation/logger.ts";
-import { createConfiguration } from "../../../src/server/configurations/configuration.ts";
+import type { Selector } from "../../../src/opamp/selector.ts";
+import { type Configuration, createConfiguration } from "../../../src/server/configurations/configuration.ts";
 import { ServerEvents } from "../../../src/server/events.ts";
+import { readyMadeStrategies } from "../../../src/server/rollouts/strategy/ready-made.ts";
 import { type RunningServer, startServer } from "../../../src/server/server.ts";
-import { defaultServerSettings } from "../../../src/server/settings/load.ts";
 import type { ServerSettings } from "../../../src/server/settings/server-settings.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -20,7 +21,7 @@ export const testSettings: ServerSettings = {
   management: { address: { host: "127.0.0.1", port: 0 }, tls: undefined, maxBodyBytes: 64 * 1024 },
   packages: undefined,
   storage: { directory: undefined, postgresUrl: undefined },
-  access: defaultServerSettings().access,
+  rollouts: { defaultStrategy: "immediate", prometheusUrl: undefined },
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },
 };
 
@@ -84,6 +85,23 @@ export async function startTestServer(settings: Partial<ServerSettings> = {}): P
     clearInterval(nudge);
   });
   return { server, clock, log, api: (path) => new URL(path, server.managementUrl).href };
+}
+
+/** Makes a configuration the desired one of all that the selector picks, at once. */
+export async function pushConfiguration(
+  server: RunningServer,
+  selector: Selector,
+  configuration: Configuration,
+) {
+  const { offers, matched } = await server.rollouts.start({
+    contents: [{ kind: "configuration", desired: configuration }],
+    selector,
+    strategy: readyMadeStrategies.get("immediate")!,
+    by: "test",
+    message: "",
+  });
+  const { offered = [], pending = [], skipped = [] } = offers.get("configuration") ?? {};
+  return { matched, offered, pending, skipped };
 }
 
 /** A configuration of one YAML text. */

@@ -37,24 +37,27 @@ export function applyEvent(rollout: Rollout, happening: Happening): Outcome | { 
   const next = transition(rollout.strategy, rollout.state, what, now);
   if ("refused" in next) return next;
   const { state } = next;
+  const reach = reachAfter(rollout, state);
   const isSameStage = stageOf(state) === stageOf(rollout.state);
   const entry: StoryEntry = { at: now, event: what.t, stage: stageOf(rollout.state), by, text, findings };
   return {
     rollout: {
       ...rollout,
       state,
+      isOpen: rollout.isOpen || reach.some(({ t }) => t === "everybody"),
       breachedSince: isSameStage ? rollout.breachedSince : {},
       tolerated: isSameStage ? toleratedAfter(rollout, what) : [],
     },
     members: [],
-    reach: reachAfter(rollout, state),
+    reach,
     story: [entry],
   };
 }
 
-/** Withdrawing twice does no harm. Once a rollout is done its rule is everybody's, if it was not before. */
-function reachAfter({ strategy }: Rollout, next: RolloutState): Reach[] {
+/** Withdrawing twice does no harm. Once a rollout is done its rules are everybody's, if they were not before. */
+function reachAfter({ isOpen, strategy }: Rollout, next: RolloutState): Reach[] {
   if (next.t === "rolling-back") return [{ t: "withdraw" }];
+  if (isOpen) return [];
   if (next.t === "done") return [{ t: "everybody" }];
   const isLast = next.t === "running" && next.stage === strategy.stages.length - 1;
   const opens = isLast && next.phase.t === "dwelling";
@@ -103,12 +106,13 @@ export function applyStep(
   }
   const isLast = index === rollout.strategy.stages.length - 1;
   // With a limit on how many may be under way it stays a matter of turns until all have answered.
-  const isOpen = isLast && rollout.strategy.stages[index]?.maxUnderWay === undefined;
+  const opens =
+    step.begun !== undefined && isLast && rollout.strategy.stages[index]?.maxUnderWay === undefined;
   const reach: Reach[] = step.release.length > 0 ? [{ t: "extend", ids: step.release }] : [];
   return {
-    rollout: { ...judged, begun: step.begun ?? rollout.begun },
+    rollout: { ...judged, begun: step.begun ?? rollout.begun, isOpen: rollout.isOpen || opens },
     members: [...placed.values()],
-    reach: isOpen && step.begun !== undefined ? [...reach, { t: "everybody" }] : reach,
+    reach: opens ? [...reach, { t: "everybody" }] : reach,
     story: storyOf(rollout, step, index, now),
   };
 }

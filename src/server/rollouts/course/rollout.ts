@@ -1,3 +1,4 @@
+import type { OfferKind } from "../../fleet/agent.ts";
 import type { Because } from "../cohorts/placing.ts";
 import type { Answer, MemberFacts, RestFacts } from "../gates/evidence.ts";
 import type { Finding } from "../gates/finding.ts";
@@ -7,10 +8,12 @@ import type { Strategy } from "../strategy/strategy.ts";
 import type { RolloutState } from "./state.ts";
 import type { RolloutEventName } from "./transition.ts";
 
-/** What travels: of which lane, and which one, by its hash in hexadecimal. */
+/** What travels: of which kind, and which one, by its hash in hexadecimal. */
 export interface Change {
-  readonly lane: string;
+  readonly kind: OfferKind;
   readonly hash: string;
+  /** Number of the rule whose reach the rollout lets grow. */
+  readonly rule: number;
 }
 
 /** The stage that is under way. */
@@ -26,7 +29,8 @@ export interface StageBegun {
 /** A change on its way to those that a selector picks. Times are Unix milliseconds. */
 export interface Rollout {
   readonly id: string;
-  readonly change: Change;
+  /** One, or a configuration and packages that go together. */
+  readonly changes: readonly Change[];
   /** As text. */
   readonly selector: string;
   readonly strategy: Strategy;
@@ -34,10 +38,10 @@ export interface Rollout {
   /** Whoever started it; cannot approve it. */
   readonly createdBy: string;
   readonly message: string;
-  /** The rule whose reach it lets grow. */
-  readonly rule: number;
   readonly state: RolloutState;
   readonly begun: StageBegun | undefined;
+  /** Whether its rules apply to all that the selector picks, and no longer to its members only. */
+  readonly isOpen: boolean;
   readonly breachedSince: BreachedSince;
   /** Gates whose warnings a person has let pass in this stage. */
   readonly tolerated: readonly string[];
@@ -53,8 +57,8 @@ export interface Member {
   readonly offeredAt: number | undefined;
   readonly answer: Answer;
   readonly before: MemberFacts["before"] & {
-    /** Hash of what it was to have, which is what it goes back to; undefined: nothing. */
-    readonly hash: string | undefined;
+    /** Hashes of what it was to have, which is what it goes back to; a kind that is missing: nothing. */
+    readonly hashes: Readonly<Partial<Record<OfferKind, string>>>;
     readonly rates: Rates | undefined;
   };
 }

@@ -1,6 +1,6 @@
 import type { SchemaStep } from "../migration.ts";
 import { fleetAndOffers } from "./001-fleet-and-offers.ts";
-import { accessAndAudit } from "./030-access-and-audit.ts";
+import { rollouts } from "./020-rollouts.ts";
 
 /** Every step of the schema. A room's steps begin with its own number: they only need tables of their room. */
-export const schemaSteps: readonly SchemaStep[] = [fleetAndOffers, accessAndAudit];
+export const schemaSteps: readonly SchemaStep[] = [fleetAndOffers, rollouts];

@@ -68,7 +68,7 @@ async function next(reader: EventReader, count: number): Promise<ReadEvent[]> {
 describe("GET /api/v1/events", () => {
   it("tells of an Agent from its coming over an offer and its answer to its going", async () => {
     const online = await startTestServer();
-    const reader = await EventReader.open(online.api("/api/v1/events"));
+    const reader = await EventReader.open(online.api("/api/v1/events?types=agent,offer"));
     expect(reader.response.headers).toMatchObject({
       "content-type": "text/event-stream",
       "cache-control": "no-store",
@@ -102,6 +102,23 @@ describe("GET /api/v1/events", () => {
     ]);
     expect(events.map(({ type }) => type)).toEqual(events.map(({ data }) => data.type));
     expect(events[0]!.data.time).toBe("2026-01-01T00:00:00.000Z");
+  });
+
+  it("tells of every decision about a rollout", async () => {
+    const online = await startTestServer();
+    const reader = await EventReader.open(online.api("/api/v1/events?types=rollout"));
+    const body = "receivers:\n";
+    const { json } = await fetchJson<{ rollout: string }>(online.api("/api/v1/config"), {
+      method: "POST",
+      body,
+    });
+    expect((await reader.next()).data).toMatchObject({
+      type: "rollout.changed",
+      rollout: json.rollout,
+      happened: "created",
+      state: "running",
+      by: "anonymous",
+    });
   });
 
   it("tells only of the types asked for, and refuses what is no type", async () => {

@@ -199,6 +199,8 @@ describe("POST /api/v1/config", () => {
       expect(answer.json).toEqual({
         config_hash: yaml(text).hashHex,
         selector: "env=prod",
+        rollout: expect.any(String),
+        strategy: "immediate",
         matched: 2,
         offered: 1,
         pending: [],

@@ -10,7 +10,7 @@ import { LogBook, testEvents } from "../test-server.ts";
 const connection = (id: number): Connection => ({
   id,
   transport: "websocket",
-  context: { by: "nothing", credential: undefined, uid: undefined },
+  context: undefined,
   remoteAddress: `10.0.0.${id}`,
   headers: {},
   send: () => false,

@@ -159,6 +159,8 @@ describe("an offer of packages", () => {
     const { status, json } = await offer(online, { collector: "1" }, "env=prod");
     expect(status).toBe(200);
     expect(json).toEqual({
+      rollout: expect.any(String),
+      strategy: "immediate",
       packages_hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       packages: { collector: "1" },
       selector: "env=prod",
@@ -323,6 +325,8 @@ describe("an offer of packages", () => {
       { id: formatInstanceUid(polling.speaker.uid), reason: expect.stringContaining("polls") },
     ];
     expect(json).toEqual({
+      rollout: expect.any(String),
+      strategy: "immediate",
       config_hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       selector: "",
       matched: 3,

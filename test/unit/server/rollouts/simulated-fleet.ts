@@ -35,15 +35,15 @@ export class SimulatedFleet {
     this.agents = [...agents];
     this.rollout = {
       id: "r1",
-      change: { lane: "configuration", hash: "ab" },
+      changes: [{ kind: "configuration", hash: "ab", rule: 1 }],
       selector: "",
       strategy,
       createdAt: this.now,
       createdBy: "ann",
       message: "",
-      rule: 1,
       state: firstState(strategy, this.now),
       begun: undefined,
+      isOpen: false,
       breachedSince: {},
       tolerated: [],
     };
@@ -164,7 +164,7 @@ export class SimulatedFleet {
   }
 }
 
-const unburdened: Member["before"] = { healthy: true, crashLooping: false, hash: "aa", rates: undefined };
+const unburdened: Member["before"] = { healthy: true, crashLooping: false, hashes: {}, rates: undefined };
 
 /** So many Agents that behave alike; `more` changes some. */
 export function agentsThat(

@@ -65,12 +65,12 @@ describe("the chance of so many", () => {
     };
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 200 }),
-        fc.double({ min: 0.001, max: 0.99, noNaN: true }),
-        fc.nat(200),
+        fc.integer({ min: 1, max: 60 }),
+        fc.double({ min: 0.001, max: 0.9, noNaN: true }),
+        fc.nat(60),
         (n, p, k) => {
           fc.pre(k <= n);
-          expect(chanceOfAtLeast(k, n, p)).toBeCloseTo(chance(k, n, p), 6);
+          expect(chanceOfAtLeast(k, n, p)).toBeCloseTo(chance(k, n, p), 8);
         },
       ),
     );

@@ -1,0 +1,73 @@
+import type * as z from "zod";
+import type { Member, Rollout, StoryEntry } from "../rollouts/course/rollout.ts";
+import type { Running } from "../rollouts/course/state.ts";
+import type { Entry } from "../rollouts/rollout-book.ts";
+import type { memberSchema, rolloutSchema, storyEntrySchema } from "./rollout-schema.ts";
+
+/** A rollout as it is answered, without what can be large. */
+export function rolloutView({ rollout, members }: Entry): z.infer<typeof rolloutSchema> {
+  const { changes, createdAt, createdBy, id, message, selector, state, strategy } = rollout;
+  const running = runningOf(rollout);
+  return {
+    id,
+    state: state.t,
+    reason: "reason" in state ? state.reason : null,
+    phase: running?.phase.t ?? null,
+    stage: running?.stage ?? null,
+    changes: changes.map(({ kind, hash }) => ({ kind, hash })),
+    selector,
+    strategy: strategy.name,
+    stages: strategy.stages.map((stage) => ({
+      name: stage.name,
+      selector: stage.selector.text,
+      share: stage.size.t === "share" ? stage.size.share : null,
+      count: stage.size.t === "count" ? stage.size.count : null,
+      dwell_seconds: stage.dwellMs / 1000,
+      auto_advance: stage.autoAdvance,
+    })),
+    message,
+    created_at: timeOf(createdAt),
+    created_by: createdBy,
+    progress: progressOf([...members.values()]),
+  };
+}
+
+function runningOf({ state }: Rollout): Running | undefined {
+  if (state.t === "running") return state;
+  return state.t === "paused" && state.was.t === "running" ? state.was : undefined;
+}
+
+function progressOf(members: readonly Member[]) {
+  const released = members.filter(({ releasedAt }) => releasedAt !== undefined);
+  const count = (holds: (member: Member) => boolean) => released.filter(holds).length;
+  return {
+    members: members.length,
+    released: released.length,
+    applied: count(({ answer }) => answer.t === "applied"),
+    failed: count(({ answer }) => answer.t === "failed"),
+    waiting: count(({ answer, offeredAt }) => answer.t === "none" && offeredAt !== undefined),
+    unreachable: count(({ answer, offeredAt }) => answer.t === "none" && offeredAt === undefined),
+  };
+}
+
+export function storyView({ at, ...entry }: StoryEntry): z.infer<typeof storyEntrySchema> {
+  return { ...entry, at: timeOf(at), findings: [...entry.findings] };
+}
+
+export function memberView(member: Member): z.infer<typeof memberSchema> {
+  const { answer, because, id, offeredAt, releasedAt, stage } = member;
+  return {
+    id,
+    stage,
+    because,
+    released_at: releasedAt === undefined ? null : timeOf(releasedAt),
+    offered_at: offeredAt === undefined ? null : timeOf(offeredAt),
+    answer: answer.t,
+    answered_at: answer.t === "none" ? null : timeOf(answer.at),
+    error: answer.t === "failed" ? answer.reason : null,
+  };
+}
+
+function timeOf(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

@@ -95,6 +95,8 @@ export const figuresSchema = z.object({
 });
 
 export type Figures = z.infer<typeof figuresSchema>;
+export type SignalFigures = z.infer<typeof signalSchema>;
+export type TelemetryFigures = z.infer<typeof telemetrySchema>;
 
 /** The payload of a message. */
 export function encodeFigures(figures: Figures): Uint8Array {

@@ -48,6 +48,7 @@ export {
   type ServerToAgent,
   ServerToAgentSchema,
   type TelemetryConnectionSettings,
+  TelemetryConnectionSettingsSchema,
   type TLSCertificate,
   type TLSConnectionSettings,
 } from "./gen/opamp/v1/opamp_pb.js";

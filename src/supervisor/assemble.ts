@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { describeError } from "../foundation/errors.ts";
 import { toHex } from "../foundation/hex.ts";
 import { ReportedState } from "../opamp/agent/reported-state.ts";
+import { figuresCapability } from "../opamp/figures.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
+import { CollectorConnections } from "./change/collector-connections.ts";
 import { ConfigurationBook } from "./change/configuration-book.ts";
 import { ConfigurationIntake } from "./change/configuration-intake.ts";
 import { Connections } from "./change/connections.ts";
@@ -27,6 +29,8 @@ import { readableLocalFiles } from "./configuration/readable-local-files.ts";
 import { redact } from "./configuration/redact.ts";
 import { readYaml } from "./configuration/yaml-reader.ts";
 import { writeYaml } from "./configuration/yaml-writer.ts";
+import { probeDestination } from "./connection/collector/probe.ts";
+import { FiguresReporter } from "./figures/figures-reporter.ts";
 import { Programs } from "./packages/programs.ts";
 import { toPackageStatuses } from "./packages/statuses.ts";
 import type { Parts, SupervisorDeps, Surroundings } from "./parts.ts";
@@ -133,6 +137,7 @@ export function assemble(
     changed: () => reporter.refresh(),
   });
   const reporter = new Reporter({
+    ownCustomCapabilities: agent.figuresIntervalMs === 0 ? [] : [figuresCapability],
     state,
     collector,
     book,
@@ -207,9 +212,13 @@ export function assemble(
     installingPackages: (set) => packageIntake?.installing(set),
     keepPackages: async (sets) => packages?.keepOnly(new Set([...sets, ...(packageIntake?.sets ?? [])])),
     provesLater: (mark, keep) => guard.provesLater(mark, keep),
-    labelChanged: () => reporter.refresh(),
+    labelChanged: () => {
+      reporter.refresh();
+      figures.tell();
+    },
     runningChanged: (because, how) => {
       guard.runningChanged(because);
+      figures.tell();
       reporter.refresh();
       void packageIntake?.runningChanged(because, how);
       void noteProgram();
@@ -242,11 +251,20 @@ export function assemble(
       wayBack,
       newMark,
       readLocalFiles: () => readableLocalFiles(agent.configFiles, logger),
-      ownTelemetrySettled: (hash, failure) => connections.telemetrySettled(hash, failure),
+      ownTelemetrySettled: (hash, failure) => collectorConnections.settled(hash, failure),
       packagesSettled: (set, failure) => packageIntake?.settled(set, failure),
       saveWaiting: (offer) => saved("the configuration that waits", files.saveWaitingRemote(offer)),
     },
   );
+  const environment = collectorEnvironment(settings);
+  const collectorConnections = new CollectorConnections({
+    clock,
+    policy: agent.ownTelemetry,
+    accepted: () => intake.accepted.ownTelemetry,
+    change: (offers) => intake.offerOwnTelemetry(offers),
+    report: (hash, failure) => connections.telemetrySettled(hash, failure),
+    probe: (destination) => probeDestination(destination, environment),
+  });
   const packageIntake =
     capabilities.acceptsPackages && packages !== undefined
       ? new PackageIntake({
@@ -287,9 +305,10 @@ export function assemble(
       },
       packages: (offered, remote) =>
         void packageIntake?.offer({ packages: offered, remote, fromThisHost: false }),
-      ownTelemetry: (offers) => intake.offerOwnTelemetry(offers),
+      ownTelemetry: (offers) => collectorConnections.offer(offers),
       restart: () => road.urgent(() => observation.command(() => restartCollector(workshop))),
       customMessage: (message) => linked.sendCustomMessage(message),
+      presenceChanged: () => figures.tell(),
       instanceUid: (uid) => void adoptInstanceUid(uid),
       certificatesChanged: () => reporter.refresh(),
     },
@@ -302,6 +321,22 @@ export function assemble(
     reporter.identified(describe("missing" in found ? undefined : found.binary));
     intake.changeLocal("new instance UID");
   };
+  const figures: FiguresReporter = new FiguresReporter({
+    ...deps,
+    state,
+    collector,
+    book,
+    log,
+    restarts: () => observation.restarts,
+    wanted: () => upstream.wantsCustomMessage(figuresCapability),
+    send: (message) => upstream.sendCustomMessage(message),
+    intervalMs: agent.figuresIntervalMs,
+    id: newMark(),
+  });
+  reporter.customCapabilities({ capabilities: [] });
+  state.subscribe((change) => {
+    if (change === "remoteConfigStatus") figures.tell();
+  });
   const observation = new Observation(telemetry, {
     clock,
     collector,
@@ -326,6 +361,8 @@ export function assemble(
     road,
     wayBack,
     intake,
+    collectorConnections,
+    figures,
     packageIntake,
     guard,
     rollBack: (rollback) => rollBack(rollback, { workshop, road, wayBack, newMark }),

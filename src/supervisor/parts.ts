@@ -2,6 +2,7 @@ import type { Clock } from "../foundation/clock.ts";
 import type { Logger } from "../foundation/logger.ts";
 import type { ReportedState } from "../opamp/agent/reported-state.ts";
 import type { Failure } from "./change/change.ts";
+import type { CollectorConnections } from "./change/collector-connections.ts";
 import type { ConfigurationBook } from "./change/configuration-book.ts";
 import type { ConfigurationIntake } from "./change/configuration-intake.ts";
 import type { Connections } from "./change/connections.ts";
@@ -19,6 +20,7 @@ import type { LinkedCollector } from "./collector/linked-collector.ts";
 import type { MemoryLimit } from "./collector/memory-limit.ts";
 import type { RunAs } from "./collector/run-as.ts";
 import type { Upstream } from "./connection/upstream.ts";
+import type { FiguresReporter } from "./figures/figures-reporter.ts";
 import type { Packages } from "./packages/packages.ts";
 import type { Program, Programs } from "./packages/programs.ts";
 import type { Attributes } from "./report/agent-description.ts";
@@ -55,6 +57,8 @@ export interface Parts {
   road: Road;
   wayBack: WayBack;
   intake: ConfigurationIntake;
+  collectorConnections: CollectorConnections;
+  figures: FiguresReporter;
   /** Undefined where packages are not accepted. */
   packageIntake: PackageIntake | undefined;
   guard: Guard;

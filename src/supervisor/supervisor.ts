@@ -117,6 +117,7 @@ export class Supervisor {
     connections.start(described);
     await described;
     await this.#restore();
+    this.#parts.figures.start();
     await this.#watch();
     this.#deps.logger.info(
       {
@@ -157,6 +158,8 @@ export class Supervisor {
 
   async #end(endCollector: () => Promise<void>): Promise<void> {
     const { guard, intake, packageIntake, road, reporter, connections, linked, log, programs } = this.#parts;
+    this.#parts.collectorConnections.stop();
+    this.#parts.figures.stop();
     guard.stop();
     intake.stop();
     packageIntake?.stop();

@@ -21,6 +21,7 @@ function composed(input: Partial<CompositionInput> & { body?: string } = {}): st
     acceptsRemoteConfig: true,
     remote,
     ownTelemetry: undefined,
+    pemPath: (pem) => `/pem/${pem}`,
     attributes: {},
     extension: {
       instanceUid: "018fee23-4a51-7303-a441-73faed7d9deb",

@@ -18,6 +18,7 @@ async function outcomeOf(text: string): Promise<string> {
       acceptsRemoteConfig: true,
       remote: create(AgentRemoteConfigSchema, { config: { configMap: { "": { body } } } }).config,
       ownTelemetry: undefined,
+      pemPath: (pem) => `/pem/${pem}`,
       attributes: {},
       extension,
       noPipelines: "gate",

@@ -132,7 +132,7 @@ export class OtlpReceiver implements AsyncDisposable {
     for (const [from, metric] of records(body, "resourceMetrics", "scopeMetrics", "metrics")) {
       const sum = metric.sum as Tree | undefined;
       const kind = sum === undefined ? "gauge" : sum.isMonotonic === true ? "monotonic sum" : "sum";
-      for (const point of list(sum ?? (metric.gauge as Tree), "dataPoints")) {
+      for (const point of list(sum ?? ((metric.gauge ?? {}) as Tree), "dataPoints")) {
         const value = Number(point.asInt ?? point.asDouble);
         this.points.push({
           ...from,

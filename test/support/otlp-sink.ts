@@ -77,7 +77,8 @@ export class OtlpSink implements AsyncDisposable {
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.headers["content-type"] !== "application/json") {
       request.resume();
-      response.writeHead(415).end();
+      // An empty request only asks whether somebody is there.
+      response.writeHead(request.headers["content-length"] === "0" ? 200 : 415).end();
       return;
     }
     const body = (await json(request)) as OtlpRequest;

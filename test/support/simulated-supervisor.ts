@@ -152,6 +152,7 @@ export class SimulatedSupervisor implements LinkListener {
       book: this.book,
       clock,
       overrides: { identifying: {}, nonIdentifying: {} },
+      ownCustomCapabilities: [],
       redactedText: async (id) => (await snapshots.load(id))?.text,
       mask: (text) => text,
       concerns: () => [],

@@ -30,6 +30,11 @@ export class Letters {
     if (customCapabilities !== undefined) this.#serverCustomCapabilities = customCapabilities.capabilities;
   }
 
+  /** Whether the server announced this custom capability, and no message of it waits. */
+  wantsCustomMessage(capability: string): boolean {
+    return this.#serverCustomCapabilities?.includes(capability) === true && !this.#outbox.holds(capability);
+  }
+
   /** Only what both sides announced (SX2); `full` means that it was dropped. */
   putCustomMessage(customMessage: CustomMessage): "queued" | "unsupported" | "full" {
     const own = this.#state.get("customCapabilities")?.capabilities ?? [];

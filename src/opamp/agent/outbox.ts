@@ -18,6 +18,13 @@ export class Outbox {
     return this.#letters.length;
   }
 
+  /** Whether a custom message of this capability waits. */
+  holds(capability: string): boolean {
+    return this.#letters.some(
+      (letter) => "customMessage" in letter && letter.customMessage.capability === capability,
+    );
+  }
+
   /** False when it is full. */
   put(letter: Letter): boolean {
     if (this.#letters.length >= this.#capacity) return false;

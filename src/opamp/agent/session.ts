@@ -126,6 +126,11 @@ export class AgentSession {
     return this.#queued(() => this.#letters.putCustomMessage(message));
   }
 
+  /** Whether the server announced this custom capability, and no message of it still waits to be sent. */
+  wantsCustomMessage(capability: string): boolean {
+    return this.#stopped === undefined && this.#letters.wantsCustomMessage(capability);
+  }
+
   /** Asks for a certificate (AN19), if the server announced that it issues them (AN20). The newest request wins. */
   requestConnectionSettings(request: ConnectionSettingsRequest): "queued" | "unsupported" {
     return this.#queued(() => this.#letters.putRequest(request));

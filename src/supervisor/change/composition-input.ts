@@ -18,6 +18,7 @@ interface Circumstances {
   /** For the resource of the Collector's own telemetry. */
   attributes: Readonly<Record<string, string>>;
   noPipelines: CompositionInput["noPipelines"];
+  pemPath: CompositionInput["pemPath"];
   /** In place of `agent.config_files`. */
   configFiles?: readonly string[];
 }
@@ -25,7 +26,7 @@ interface Circumstances {
 /** What {@link compose} is to merge for these inputs on this host. */
 export function toCompositionInput(
   inputs: ConfigurationInputs,
-  { settings, extension, attributes, noPipelines, configFiles }: Circumstances,
+  { settings, extension, attributes, noPipelines, pemPath, configFiles }: Circumstances,
 ): CompositionInput {
   const { agent, capabilities } = settings;
   const files = configFiles ?? agent.configFiles;
@@ -39,6 +40,7 @@ export function toCompositionInput(
     attributes,
     extension,
     noPipelines,
+    pemPath,
     maxRemoteConfigBytes: agent.restrictions.maxRemoteConfigBytes,
   };
 }

@@ -43,6 +43,8 @@ export class ConfigurationIntake {
   #waitsWithPackages: AgentRemoteConfig | undefined;
   /** What this host could not take, and tries again. */
   #waiting: AgentRemoteConfig | undefined;
+  /** An offer of own telemetry waits for its turn on the road. */
+  #telemetryWaits = false;
   readonly #retry: HostRetry;
   readonly #localRetry: HostRetry;
 
@@ -124,20 +126,21 @@ export class ConfigurationIntake {
     });
   }
 
+  /** Whoever offers waits for `ownTelemetrySettled` before it offers again. */
   offerOwnTelemetry(ownTelemetry: ConnectionSettingsOffers): void {
+    this.#telemetryWaits = true;
     this.#deps.road.offer("own-telemetry", async () => {
+      this.#telemetryWaits = false;
       const { workshop } = this.#deps;
-      const merged = mergeOwnTelemetry(this.#accepted.ownTelemetry, ownTelemetry);
-      const inputs = { ...this.#accepted, ownTelemetry: merged };
+      const known = await this.#known();
+      const inputs = { ...known, ownTelemetry: mergeOwnTelemetry(known.ownTelemetry, ownTelemetry) };
       if (workshop.book.current !== null && workshop.book.current.id === null) {
         // Told to run no Collector: it is for the next configuration.
         await workshop.saveKept(inputs);
         this.#deps.ownTelemetrySettled?.(ownTelemetry.hash, undefined);
         return undefined;
       }
-      return this.#change({ t: "local", what: ownTelemetryChange }, inputs, {
-        again: () => this.offerOwnTelemetry(ownTelemetry),
-      });
+      return this.#change({ t: "local", what: ownTelemetryChange }, inputs);
     });
   }
 
@@ -238,8 +241,9 @@ export class ConfigurationIntake {
   /** Asks anew for a local change that an earlier process had only begun. */
   async repeatLocal({ id, detail }: ChangeRecord): Promise<void> {
     const offered = (await this.#deps.workshop.snapshots.loadInputs(id))?.ownTelemetry;
-    if (detail.what === ownTelemetryChange && offered !== undefined) this.offerOwnTelemetry(offered);
-    else this.changeLocal(String(detail.what));
+    if (detail.what !== ownTelemetryChange || offered === undefined) this.changeLocal(String(detail.what));
+    // What is offered by now is what the server wants.
+    else if (!this.#telemetryWaits) this.offerOwnTelemetry(offered);
   }
 
   /** A failure of the host is tried again, at growing intervals, until another offer comes. */
@@ -259,10 +263,10 @@ export class ConfigurationIntake {
     this.#retry.later(() => void this.offerRemote(offer));
   }
 
-  /** The same for what something on this host asked for: `again` asks once more. */
-  #settledLocal(again: () => void, failure: Failure | undefined): void {
+  /** The same for what something on this host asked for. */
+  #settledLocal(what: string, failure: Failure | undefined): void {
     if (failure === undefined) this.#localRetry.worked();
-    else if (failure.fault === "host") this.#localRetry.later(again);
+    else if (failure.fault === "host") this.#localRetry.later(() => this.changeLocal(what));
     else this.#localRetry.cancel();
   }
 
@@ -326,7 +330,7 @@ export class ConfigurationIntake {
   #change(
     trigger: Trigger,
     inputs: ConfigurationInputs,
-    { staged, again }: { staged?: { id: string; contentHash: string }; again?: () => void } = {},
+    { staged }: { staged?: { id: string; contentHash: string } } = {},
   ): Change {
     const { workshop, wayBack, newMark } = this.#deps;
     return new ConfigurationChange(staged?.id ?? newMark(), trigger, inputs, {
@@ -337,10 +341,9 @@ export class ConfigurationIntake {
         // Together they are tried again together, by whoever offered the packages.
         if (trigger.t === "remote" && trigger.withPackages) this.#notPending(trigger.offer);
         else if (trigger.t === "remote") this.#settled(trigger.offer, failure);
-        else if (trigger.t === "local")
-          this.#settledLocal(again ?? (() => this.changeLocal(trigger.what)), failure);
-        if (trigger.t === "local" && trigger.what === ownTelemetryChange && inputs.ownTelemetry)
+        else if (trigger.t === "local" && trigger.what === ownTelemetryChange && inputs.ownTelemetry)
           this.#deps.ownTelemetrySettled?.(inputs.ownTelemetry.hash, failure);
+        else if (trigger.t === "local") this.#settledLocal(trigger.what, failure);
         if (bringsPackages(trigger)) this.#deps.packagesSettled?.(inputs.packages, failure);
       },
     });

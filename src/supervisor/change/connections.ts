@@ -38,7 +38,7 @@ interface ConnectionsDeps {
 }
 
 /** What the rest of the supervisor does about messages; those about connections are dealt with here. */
-type Handlers = Omit<UpstreamHandlers, "connectionSettings" | "presenceChanged"> & {
+type Handlers = Omit<UpstreamHandlers, "connectionSettings"> & {
   /** Other things are to be said of certificates than before. */
   certificatesChanged?: () => void;
 };
@@ -52,6 +52,7 @@ export class Connections {
   readonly upstream: Upstream;
   readonly certificates: CertificateWatch;
   readonly #deps: ConnectionsDeps;
+  readonly #handlers: Handlers;
   readonly #road: Road;
   readonly #book: ConnectionBook;
   readonly #intake: ConnectionIntake;
@@ -65,6 +66,7 @@ export class Connections {
     const { files, state, clock, logger, saved, newMark, random = Math.random } = deps;
     const { server, capabilities } = settings;
     this.#deps = deps;
+    this.#handlers = handlers;
     const makeSettings = sessionSettings(settings, deps);
     const restored = this.#restore(settings);
     this.#unfinished = restored.unfinished;
@@ -218,6 +220,7 @@ export class Connections {
   }
 
   #presenceChanged(): void {
+    this.#handlers.presenceChanged();
     this.#fallback.presenceChanged();
     this.certificates.review();
     if (this.upstream.presence.connected) this.#renewal.review();

@@ -79,17 +79,24 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
     mark: string,
     configFiles = agent.configFiles,
   ): Promise<Composition> => {
+    const pems = new Set<string>();
     const program = await programs.find(inputs.packages);
     const binary = "missing" in program ? undefined : program.binary;
-    return compose(
+    const composition = compose(
       toCompositionInput(inputs, {
         settings,
         extension: { ...deps.extension(), mark },
         attributes: deps.attributes(binary),
         noPipelines: noPipelinesOf(binary),
         configFiles,
+        pemPath(pem) {
+          pems.add(pem);
+          return deps.snapshots.pemPath(pem);
+        },
       }),
     );
+    for (const pem of pems) await deps.snapshots.savePem(pem);
+    return composition;
   };
 
   return {

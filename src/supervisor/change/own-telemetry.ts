@@ -1,7 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import { type ConnectionSettingsOffers, ConnectionSettingsOffersSchema } from "../../opamp/messages.ts";
+import {
+  type ConnectionSettingsOffers,
+  ConnectionSettingsOffersSchema,
+  type TelemetryConnectionSettings,
+} from "../../opamp/messages.ts";
 
-/** Own telemetry after an offer: a signal that is not in it keeps what it has (AN2). */
+/**
+ * Own telemetry after an offer: a signal that is not in it keeps what it has (AN2), and one that is in it without
+ * TLS settings keeps those (AN11). Headers and the certificate were meant for the former endpoint.
+ */
 export function mergeOwnTelemetry(
   before: ConnectionSettingsOffers | undefined,
   offered: ConnectionSettingsOffers,
@@ -9,8 +16,16 @@ export function mergeOwnTelemetry(
   return {
     ...(before ?? create(ConnectionSettingsOffersSchema)),
     hash: offered.hash,
-    ownMetrics: offered.ownMetrics ?? before?.ownMetrics,
-    ownTraces: offered.ownTraces ?? before?.ownTraces,
-    ownLogs: offered.ownLogs ?? before?.ownLogs,
+    ownMetrics: mergeSignal(before?.ownMetrics, offered.ownMetrics),
+    ownTraces: mergeSignal(before?.ownTraces, offered.ownTraces),
+    ownLogs: mergeSignal(before?.ownLogs, offered.ownLogs),
   };
+}
+
+function mergeSignal(
+  before: TelemetryConnectionSettings | undefined,
+  offered: TelemetryConnectionSettings | undefined,
+): TelemetryConnectionSettings | undefined {
+  if (offered === undefined) return before;
+  return offered.tls === undefined && before?.tls !== undefined ? { ...offered, tls: before.tls } : offered;
 }

@@ -7,6 +7,7 @@ import {
   type ConnectionSettingsOffers,
   ConnectionSettingsOffersSchema,
 } from "../../opamp/messages.ts";
+import { pemsOf } from "../connection/collector/destination.ts";
 
 /** All that a merged configuration is made from, each part as it was last accepted. */
 export interface ConfigurationInputs {
@@ -50,6 +51,7 @@ export interface SnapshotDirectory {
 /**
  * Snapshots on disk: `ID.yaml` is the very file that is validated, and later linked to where the
  * Collector reads it, so that going back needs no free space; `ID.json` is what it was made from.
+ * `SHA256.pem` are the certificates, keys and authorities that they name, each only once.
  */
 export class Snapshots {
   readonly #directory: SnapshotDirectory;
@@ -61,6 +63,23 @@ export class Snapshots {
   /** Path of the merged configuration of this snapshot. */
   path(id: string): string {
     return this.#directory.path(`${id}.yaml`);
+  }
+
+  /** Where {@link savePem} writes this text. */
+  pemPath(pem: string): string {
+    return this.#directory.path(pemName(pem));
+  }
+
+  /** Nothing is written where it is already, whole. */
+  async savePem(pem: string): Promise<void> {
+    const there = await this.#directory.read(pemName(pem));
+    if (there !== undefined && new TextDecoder().decode(there) === pem) return;
+    await this.#directory.write(pemName(pem), pem, { forCollector: true });
+  }
+
+  /** Writes again what somebody has deleted or changed of the files that a snapshot names. */
+  async ensurePems({ text, inputs }: Snapshot): Promise<void> {
+    for (const pem of pemsOf(inputs.ownTelemetry)) if (text.includes(pemName(pem))) await this.savePem(pem);
   }
 
   async save({ id, text, inputs }: Snapshot): Promise<void> {
@@ -135,14 +154,25 @@ export class Snapshots {
     }
   }
 
-  /** Deletes every snapshot but those named. */
+  /** Deletes every snapshot but those named, and the certificates and keys that none of them needs. */
   async keepOnly(ids: ReadonlySet<string>): Promise<void> {
-    for (const name of await this.#directory.list()) {
+    const names = await this.#directory.list();
+    for (const name of names) {
       const id = /^([0-9a-f]+)\.(?:json|yaml)$/.exec(name)?.[1];
       if (id !== undefined && !ids.has(id)) await this.#directory.remove(name);
     }
+    const pems = names.filter((name) => /^[0-9a-f]{64}\.pem$/.test(name));
+    if (pems.length === 0) return;
+    const texts = await Promise.all([...ids].map((id) => this.#directory.read(`${id}.yaml`)));
+    const kept = texts.map((text) => new TextDecoder().decode(text));
+    for (const pem of pems) {
+      if (!kept.some((text) => text.includes(pem))) await this.#directory.remove(pem);
+    }
   }
 }
+
+/** The file that holds a PEM text. */
+export const pemName = (pem: string) => `${sha256(pem)}.pem`;
 
 const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
 const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");

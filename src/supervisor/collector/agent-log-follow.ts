@@ -6,7 +6,7 @@ import { utf8Boundary } from "./agent-log-text.ts";
 /** A line longer than this is handed on in pieces, so that no output can fill the memory. */
 const maxLineBytes = 65_536;
 const readBytes = 65_536;
-const pollMs = 250;
+const defaultPollMs = 250;
 
 export interface FollowOptions {
   path: string;
@@ -17,16 +17,19 @@ export interface FollowOptions {
   /** Where somebody else's rotation copies the file to before it is truncated: the rest is read from there. */
   copiedTo?: string;
   clock?: Clock;
+  /** Between two looks at the size. Default 250. */
+  pollMs?: number | undefined;
 }
 
 /**
  * Reads a growing file line by line and starts again at its beginning when it was truncated. It looks at
- * the size four times a second: a watch would wake up for every line instead.
+ * the size from time to time: a watch would wake up for every line instead.
  */
 export class LogFollower {
   readonly #path: string;
   readonly #onLine: (line: string) => void;
   readonly #clock: Clock;
+  readonly #pollMs: number;
   readonly #copiedTo: string | undefined;
   #offset: number;
   #partial = Buffer.alloc(0);
@@ -34,12 +37,13 @@ export class LogFollower {
   #closed = false;
   #busy: Promise<void> = Promise.resolve();
 
-  constructor({ path, from, onLine, copiedTo, clock = systemClock }: FollowOptions) {
+  constructor({ path, from, onLine, copiedTo, clock = systemClock, pollMs = defaultPollMs }: FollowOptions) {
     this.#path = path;
     this.#copiedTo = copiedTo;
     this.#offset = from;
     this.#onLine = onLine;
     this.#clock = clock;
+    this.#pollMs = pollMs;
     this.#schedule();
   }
 
@@ -66,7 +70,7 @@ export class LogFollower {
   }
 
   #schedule(): void {
-    this.#timer = this.#clock.setTimer(pollMs, () => {
+    this.#timer = this.#clock.setTimer(this.#pollMs, () => {
       void this.drain().then(() => {
         if (!this.#closed) this.#schedule();
       });

@@ -86,11 +86,11 @@ export class AgentLog {
     });
   }
 
-  /** Hands each line written from now on to `onLine`, which must not throw. */
-  async follow(onLine: (line: string) => void): Promise<{ close(): Promise<void> }> {
+  /** Hands each line written from now on to `onLine`, which must not throw. `pollMs` may keep it waiting. */
+  async follow(onLine: (line: string) => void, pollMs?: number): Promise<{ close(): Promise<void> }> {
     return await this.#exclusively(async () => {
       const from = (await this.#measure()) - this.#base;
-      const follower = new LogFollower({ path: this.path, from, onLine, clock: this.#clock });
+      const follower = new LogFollower({ path: this.path, from, onLine, clock: this.#clock, pollMs });
       this.#followers.add(follower);
       return {
         close: async () => {

@@ -5,7 +5,7 @@ import { keepLink } from "./link.ts";
 import { mergeConfigurations, mergeMaps } from "./merge.ts";
 import { localFilePaths, type Source, sourceOrder } from "./order.ts";
 import type { Trace } from "./origin.ts";
-import { ownTelemetryFragment, telemetryDefaults } from "./own-telemetry-fragment.ts";
+import { ownTelemetryFragment, type PemPath, telemetryDefaults } from "./own-telemetry-fragment.ts";
 import { readRemote, readSource } from "./sources.ts";
 import { at, type Tree, without } from "./tree.ts";
 import { YamlProblem } from "./yaml-problem.ts";
@@ -21,6 +21,8 @@ export interface CompositionInput {
   acceptsRemoteConfig: boolean;
   remote: AgentConfigMap | undefined;
   ownTelemetry: ConnectionSettingsOffers | undefined;
+  /** Told each certificate, key and authority that the configuration is to name. */
+  pemPath: PemPath;
   /** The Agent's description, for the resource of the Collector's own telemetry. */
   attributes: Readonly<Record<string, string>>;
   extension: ExtensionSettings;
@@ -62,7 +64,7 @@ export function compose(input: CompositionInput, trace: Trace = (tree) => tree):
   const remoteTree = remote === undefined ? {} : readRemote(remote, input.maxRemoteConfigBytes, trace);
   const local = readLocal(localFilePaths(configFiles), localFiles);
   const ownTelemetry = mergeConfigurations(
-    trace(ownTelemetryFragment(input.ownTelemetry), { t: "own-telemetry" }),
+    trace(ownTelemetryFragment(input.ownTelemetry, input.pemPath), { t: "own-telemetry" }),
     trace(telemetryDefaults(input.attributes), { t: "telemetry-defaults" }),
   );
   const treeOf = (source: Source): Tree => {

@@ -1,23 +1,25 @@
-import type {
-  AgentDescription,
-  AnyValue,
-  ConnectionSettingsOffers,
-  TelemetryConnectionSettings,
-} from "../../opamp/messages.ts";
+import type { AgentDescription, AnyValue, ConnectionSettingsOffers } from "../../opamp/messages.ts";
+import { type Destination, destinationOf } from "../connection/collector/destination.ts";
 import { escapeDollars } from "./extension-fragment.ts";
-import type { Tree, Value } from "./tree.ts";
+import type { Tree } from "./tree.ts";
+
+/** The path of the file that holds a PEM text, which is to be written before the configuration is used. */
+export type PemPath = (pem: string) => string;
+
+/** As the specification asks for (AN16); the Collector's own default is a minute. */
+const metricsIntervalMs = 10_000n;
 
 /**
  * Where the Collector sends its own telemetry. A signal that is not offered, or offered with an empty
  * endpoint, is not there. A remote configuration that sets one of these lists replaces it, as in the
  * reference: `service.telemetry.metrics.readers` of the server wins over the offer.
  */
-export function ownTelemetryFragment(offers: ConnectionSettingsOffers | undefined): Tree {
-  const metrics = exporterOf(offers?.ownMetrics);
-  const traces = exporterOf(offers?.ownTraces);
-  const logs = exporterOf(offers?.ownLogs);
+export function ownTelemetryFragment(offers: ConnectionSettingsOffers | undefined, pemPath: PemPath): Tree {
+  const metrics = exporterOf(destinationOf(offers?.ownMetrics), pemPath);
+  const traces = exporterOf(destinationOf(offers?.ownTraces), pemPath);
+  const logs = exporterOf(destinationOf(offers?.ownLogs), pemPath);
   const telemetry: Tree = {
-    ...(metrics && { metrics: { readers: [{ periodic: metrics }] } }),
+    ...(metrics && { metrics: { readers: [{ periodic: { interval: metricsIntervalMs, ...metrics } }] } }),
     ...(traces && { traces: { processors: [{ batch: traces }] } }),
     ...(logs && { logs: { processors: [{ batch: logs }] } }),
   };
@@ -55,18 +57,23 @@ function scalarText(value: AnyValue | undefined): string | undefined {
   return String(content.value);
 }
 
-function exporterOf(settings: TelemetryConnectionSettings | undefined): Tree | undefined {
-  if (settings === undefined || settings.destinationEndpoint === "") return undefined;
-  const headers = (settings.headers?.headers ?? []).map(({ key, value }): [string, Value] => [
-    key,
-    escapeDollars(value),
-  ]);
+/** In the names of the declarative configuration that every Collector since 0.110 understands. */
+function exporterOf(destination: Destination | undefined, pemPath: PemPath): Tree | undefined {
+  if (destination === undefined) return undefined;
+  const { endpoint, headers, ca, certificate } = destination;
+  const path = (pem: string) => escapeDollars(pemPath(pem));
+  const escaped = Object.entries(headers).map(([key, value]) => [key, escapeDollars(value)]);
   return {
     exporter: {
       otlp: {
         protocol: "http/protobuf",
-        endpoint: escapeDollars(settings.destinationEndpoint),
-        ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
+        endpoint: escapeDollars(endpoint),
+        ...(escaped.length > 0 && { headers: Object.fromEntries(escaped) as Tree }),
+        ...(ca !== undefined && { certificate: path(ca) }),
+        ...(certificate && {
+          client_certificate: path(certificate.cert),
+          client_key: path(certificate.key),
+        }),
       },
     },
   };

@@ -99,8 +99,8 @@ function offeredTls(
   }
   const former = overrides.tls;
   const ca = offer.caPemContents || former?.ca;
-  const minVersion = version(offer.minVersion) ?? former?.minVersion;
-  const maxVersion = version(offer.maxVersion) ?? former?.maxVersion;
+  const minVersion = tlsVersion(offer.minVersion) ?? former?.minVersion;
+  const maxVersion = tlsVersion(offer.maxVersion) ?? former?.maxVersion;
   if (minVersion !== undefined && maxVersion !== undefined && maxVersion < minVersion) {
     throw new UnusableOfferError("its lowest TLS version is above its highest");
   }
@@ -115,8 +115,11 @@ function offeredTls(
   };
 }
 
-/** `1.2` and `TLSv1.2` mean the same (AN12); what is below 1.2 is 1.2. */
-function version(text: string): "TLSv1.2" | "TLSv1.3" | undefined {
+/**
+ * `1.2` and `TLSv1.2` mean the same (AN12); what is below 1.2 is 1.2.
+ * @throws UnusableOfferError
+ */
+export function tlsVersion(text: string): "TLSv1.2" | "TLSv1.3" | undefined {
   if (text === "") return undefined;
   const [, minor] = /^(?:TLS ?v?)?1\.([0-3])$/i.exec(text) ?? [];
   if (minor === undefined) throw new UnusableOfferError("it names a TLS version that there is not");

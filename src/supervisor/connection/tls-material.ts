@@ -21,15 +21,7 @@ export function checkMaterial(
   { certificate, tls }: Overrides,
   now: number,
 ): void {
-  if (certificate !== undefined) {
-    const chain = parseChain(certificate.cert, "certificate");
-    const [leaf] = chain;
-    if (leaf !== undefined) {
-      checkKey(leaf, certificate.key);
-      checkValidity(leaf, now);
-    }
-    checkChain(chain, []);
-  }
+  if (certificate !== undefined) checkCertificate(certificate, now);
   if (tls?.ca !== undefined) parseChain(tls.ca, "authority");
   const present = presentTls(settings);
   if (present === undefined) return;
@@ -39,6 +31,20 @@ export function checkMaterial(
   } catch (cause) {
     throw new UnusableOfferError("its TLS settings cannot be used", { cause });
   }
+}
+
+/**
+ * Certificate and key belong together, each certificate was signed by the next, and it is valid at this time.
+ * @throws UnusableOfferError
+ */
+export function checkCertificate({ cert, key }: { cert: string; key: string }, now: number): void {
+  const chain = parseChain(cert, "certificate");
+  const [leaf] = chain;
+  if (leaf !== undefined) {
+    checkKey(leaf, key);
+    checkValidity(leaf, now);
+  }
+  checkChain(chain, []);
 }
 
 /** The certificates of a PEM text, in order. */

@@ -102,6 +102,11 @@ export class Upstream {
     await Promise.all([this.#trial?.connection.session.stop(), this.#live.session.stop()]);
   }
 
+  /** Whether a server is connected that announced this custom capability, and no message of it waits. */
+  wantsCustomMessage(capability: string): boolean {
+    return this.presence.connected && this.#live.session.wantsCustomMessage(capability);
+  }
+
   sendCustomMessage(message: CustomMessage): void {
     const outcome = this.#live.session.sendCustomMessage(message);
     if (outcome === "queued") return;

@@ -7,6 +7,7 @@ import {
   type AvailableComponents,
   type ComponentHealth,
   type CustomCapabilities,
+  CustomCapabilitiesSchema,
   type EffectiveConfig,
   EffectiveConfigSchema,
   RemoteConfigStatuses,
@@ -15,6 +16,7 @@ import type { ConfigurationBook } from "../change/configuration-book.ts";
 import type { Collector } from "../collector/collector.ts";
 import type { CollectorEvent } from "../collector/collector-state.ts";
 import { describeExit } from "../collector/process.ts";
+import { redactTelemetry } from "../configuration/redact-telemetry.ts";
 import { type Attributes, toAgentDescription } from "./agent-description.ts";
 import { describeHealth, type HealthFacts, sameConcerns } from "./health.ts";
 
@@ -24,6 +26,8 @@ interface ReporterDeps {
   book: ConfigurationBook;
   clock: Clock;
   overrides: Attributes;
+  /** Custom capabilities of the supervisor itself. */
+  ownCustomCapabilities: readonly string[];
   /** The configuration that is to run, secrets redacted, for the time before the Collector has reported its own. */
   redactedText(snapshotId: string): Promise<string | undefined>;
   mask(text: string): string;
@@ -96,8 +100,11 @@ export class Reporter {
     this.#deps.state.set("availableComponents", components);
   }
 
-  customCapabilities(capabilities: CustomCapabilities): void {
-    this.#deps.state.set("customCapabilities", capabilities);
+  /** Of the Collector; the supervisor's own go with them. */
+  customCapabilities({ capabilities }: Pick<CustomCapabilities, "capabilities">): void {
+    const { state, ownCustomCapabilities: own } = this.#deps;
+    const all = [...own, ...capabilities.filter((capability) => !own.includes(capability))];
+    state.set("customCapabilities", create(CustomCapabilitiesSchema, { capabilities: all }));
   }
 
   #describe(): void {
@@ -112,7 +119,7 @@ export class Reporter {
         break;
       case "effective-config":
         this.#effectiveMark = event.mark;
-        this.#deps.state.set("effectiveConfig", event.effectiveConfig);
+        this.#deps.state.set("effectiveConfig", withoutTelemetryHeaders(event.effectiveConfig));
         break;
       case "exited":
         this.#lastExit = `the Collector ended: ${describeExit(event.exit)}`;
@@ -212,6 +219,15 @@ export class Reporter {
       return;
     state.set("effectiveConfig", effectiveConfig(text));
   }
+}
+
+function withoutTelemetryHeaders(reported: EffectiveConfig): EffectiveConfig {
+  const files = Object.entries(reported.configMap?.configMap ?? {}).map(([name, file]) => {
+    const text = new TextDecoder().decode(file.body);
+    const redacted = redactTelemetry(text);
+    return [name, redacted === text ? file : { ...file, body: new TextEncoder().encode(redacted) }] as const;
+  });
+  return create(EffectiveConfigSchema, { configMap: { configMap: Object.fromEntries(files) } });
 }
 
 function effectiveConfig(text: string): EffectiveConfig {

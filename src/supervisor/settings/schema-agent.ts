@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import { byteSize } from "../../foundation/settings-file/byte-size.ts";
 import { splitListOf, textList, textMap } from "../../foundation/settings-file/collections.ts";
 import { duration } from "../../foundation/settings-file/duration.ts";
@@ -105,4 +106,12 @@ const additions = {
       clockSkewMs: defaulted("clock_skew", duration(), 5 * 60_000),
     }),
   ),
+  figuresIntervalMs: nested(
+    "figures",
+    z.pipe(
+      section({ intervalMs: defaulted("interval", duration(), 30_000) }),
+      z.transform(({ intervalMs }) => intervalMs),
+    ),
+  ),
+  ownTelemetry: nested("own_telemetry", section({ allowHttp: defaulted("allow_http", boolean(), false) })),
 };

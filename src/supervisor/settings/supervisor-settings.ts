@@ -192,6 +192,10 @@ export interface AgentSettings {
   readonly log: { readonly maxBytes: number; readonly keep: number };
   /** Ours. */
   readonly restrictions: RestrictionSettings;
+  /** Ours. Between two messages for staged rollouts. 0: none are sent. */
+  readonly figuresIntervalMs: number;
+  /** Ours. `allowHttp`: offers may send own telemetry to other hosts without TLS. */
+  readonly ownTelemetry: { readonly allowHttp: boolean };
   /** Ours. */
   readonly trust: TrustSettings;
 }

@@ -146,13 +146,14 @@ export class SupervisorFiles {
     }
   }
 
-  /** Installs a snapshot again if somebody has deleted or changed the Collector's file since. */
+  /** Installs a snapshot again if somebody has deleted or changed the Collector's files since. */
   async ensureInstalled(id: string): Promise<void> {
     const snapshot = await this.snapshots.load(id);
     if (snapshot === undefined) return;
     const installed = await this.#directory.read("effective.yaml");
     if (installed === undefined || new TextDecoder().decode(installed) !== snapshot.text)
       await this.install(id);
+    await this.snapshots.ensurePems(snapshot);
   }
 
   saveJournal(entry: JournalEntry | undefined): Promise<void> {

@@ -38,6 +38,12 @@ export class Observation {
     return this.#metrics;
   }
 
+  /** Restarts of the Collector by reason, as the metric has them. */
+  get restarts(): Record<string, number> {
+    const points = this.#restarts.counts.points();
+    return Object.fromEntries(points.map(({ labels, value }) => [labels.reason ?? "", value]));
+  }
+
   /** To be called once `state` holds what an earlier process reported, which is not counted again. */
   start(): void {
     this.#restarts.observe(this.#deps.collector);

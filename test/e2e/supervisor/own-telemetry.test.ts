@@ -1,17 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { collectorBinary } from "../../support/collector.ts";
-import { freePort, freePorts } from "../../support/free-port.ts";
+import { freePort } from "../../support/free-port.ts";
 import type { LogLine } from "../../support/launched-process.ts";
 import { OtlpReceiver } from "../../support/otlp-receiver.ts";
+import { startRelay } from "../../support/otlp-relay.ts";
 import { fetchBytes } from "../../support/raw-agent.ts";
 import { supervisorHost } from "../../support/supervisor-host.ts";
-import { tempDir } from "../../support/temp-dir.ts";
 
 async function startReceiver(port?: number): Promise<OtlpReceiver> {
   const receiver = await OtlpReceiver.start(port);
@@ -28,46 +22,6 @@ function everything(otlp: object): Record<string, object> {
     metrics: { readers: [{ periodic: { interval: 500, exporter } }] },
     traces: { processors },
   };
-}
-
-/** A Collector of another host that passes on what it is sent, in JSON. */
-async function startRelay(receiver: OtlpReceiver): Promise<{ http: number; grpc: number }> {
-  const ports = await freePorts("http", "grpc");
-  const config = {
-    receivers: {
-      otlp: {
-        protocols: {
-          http: { endpoint: `127.0.0.1:${ports.http}` },
-          grpc: { endpoint: `127.0.0.1:${ports.grpc}` },
-        },
-      },
-    },
-    exporters: { otlphttp: { endpoint: receiver.endpoint, encoding: "json", compression: "none" } },
-    service: {
-      telemetry: { metrics: { level: "none" } },
-      pipelines: Object.fromEntries(
-        ["logs", "metrics", "traces"].map((signal) => [
-          signal,
-          { receivers: ["otlp"], exporters: ["otlphttp"] },
-        ]),
-      ),
-    },
-  };
-  const path = join(tempDir(), "relay.yaml");
-  await writeFile(path, JSON.stringify(config));
-  const relay: ChildProcess = spawn(collectorBinary(), ["--config", path], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const exited = once(relay, "exit");
-  onTestFinished(async () => {
-    relay.kill("SIGKILL");
-    await exited;
-  });
-  for await (const line of createInterface({ input: relay.stderr! })) {
-    if (line.includes("Everything is ready")) break;
-  }
-  relay.stderr?.resume();
-  return ports;
 }
 
 describe("own telemetry", () => {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { describeError } from "../../../foundation/errors.ts";
 import { noPipelinesOf, toCompositionInput } from "../../change/composition-input.ts";
 import type { Reference } from "../../change/configuration-book.ts";
-import { type ConfigurationInputs, Snapshots } from "../../change/snapshots.ts";
+import { type ConfigurationInputs, pemName, Snapshots } from "../../change/snapshots.ts";
 import { listCachedBinaries } from "../../collector/binary-cache.ts";
 import type { ExtensionSettings } from "../../configuration/extension-fragment.ts";
 import { at, type Tree } from "../../configuration/tree.ts";
@@ -70,6 +70,7 @@ async function possibleInputs(
         extension,
         attributes: { ...identifying, ...nonIdentifying },
         noPipelines: noPipelinesOf(binary),
+        pemPath: (pem) => `${storage.directory}/configurations/${pemName(pem)}`,
         configFiles: source.configFiles,
       });
     }),

@@ -40,6 +40,7 @@ function composed(input: Partial<CompositionInput> = {}) {
     acceptsRemoteConfig: true,
     remote: undefined,
     ownTelemetry: undefined,
+    pemPath: (pem) => `/pem/${pem}`,
     attributes: {},
     extension,
     noPipelines: "gate",
@@ -217,6 +218,7 @@ describe("own telemetry", () => {
         readers: [
           {
             periodic: {
+              interval: 10_000n,
               exporter: {
                 otlp: {
                   protocol: "http/protobuf",

@@ -1,9 +1,39 @@
 import { describe, expect, it } from "vitest";
 import { redact } from "../../../../src/supervisor/configuration/redact.ts";
+import { redactTelemetry } from "../../../../src/supervisor/configuration/redact-telemetry.ts";
 import { collectSecrets, SecretMasker } from "../../../../src/supervisor/configuration/secrets.ts";
 import { readYaml } from "../../../../src/supervisor/configuration/yaml-reader.ts";
 
 const hidden = "[REDACTED]";
+
+describe("what the Collector reports of itself", () => {
+  const reported = (headers: string) => `exporters:
+    otlp:
+        headers:
+            x: kept
+service:
+    telemetry:
+        logs:
+            processors:
+                - batch:
+                    exporter:
+                        otlp:
+                            ${headers}
+`;
+
+  it("loses the headers of its own telemetry, and no others", () => {
+    const tree = readYaml(redactTelemetry(reported("headers: [{name: X-Key, value: s3cret}]")));
+    expect(tree).toEqual(readYaml(reported(`headers: [{name: X-Key, value: "${hidden}"}]`)));
+    expect(redactTelemetry(reported("headers_list: X-Key=s3cret"))).not.toContain("s3cret");
+  });
+
+  it("is left as it is where there are none, and cut where it cannot be read", () => {
+    const without = reported("endpoint: http://a");
+    expect(redactTelemetry(without)).toBe(without);
+    const damaged = reported("headers: [{name: X-Key, value: s3cret}");
+    expect(redactTelemetry(damaged)).toBe(damaged.slice(0, damaged.indexOf("service:")));
+  });
+});
 
 describe("redact", () => {
   it("hides all header values, in maps and in lists", () => {

@@ -21,6 +21,7 @@ function violationsOf(remote: string, restrictions: Restrictions, local = "", or
     acceptsRemoteConfig: true,
     remote: create(AgentRemoteConfigSchema, { config: { configMap } }).config,
     ownTelemetry: undefined,
+    pemPath: (pem) => `/pem/${pem}`,
     attributes: {},
     extension: {
       instanceUid: "018fee23-4a51-7303-a441-73faed7d9deb",

@@ -103,6 +103,7 @@ export async function startAgent(endpoint: URL, options: AgentOptions = {}): Pro
       restart: () => undefined,
       customMessage: () => undefined,
       instanceUid: () => undefined,
+      presenceChanged: () => undefined,
     },
     {
       files,

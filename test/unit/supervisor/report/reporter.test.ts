@@ -34,6 +34,7 @@ function reporting(current: Partial<Reference> | null = {}) {
     book,
     clock: rig.clock,
     overrides: { identifying: {}, nonIdentifying: {} },
+    ownCustomCapabilities: [],
     redactedText: async (id) => `text of ${id}`,
     mask: (text) => text.replaceAll("s3cret", "[REDACTED]"),
     concerns: () => concerns,

@@ -72,6 +72,8 @@ const keys: [section: string, line: string, place: string, value: unknown][] = [
   ["agent", "crash_loop: {window: 1h}", "crashLoop", { maxExits: 4, windowMs: 3_600_000 }],
   ["agent", "log: {max_size: 1MB}", "log", { maxBytes: 1_000_000, keep: 1 }],
   ["agent", "memory_limit: 256MiB", "memoryLimitBytes", 268_435_456],
+  ["agent", "figures: {interval: 1m}", "figuresIntervalMs", 60_000],
+  ["agent", "own_telemetry: {allow_http: true}", "ownTelemetry", { allowHttp: true }],
   ["agent", "log: {keep: 0}", "log", { maxBytes: 10_485_760, keep: 0 }],
   [
     "agent",

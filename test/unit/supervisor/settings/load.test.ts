@@ -84,6 +84,8 @@ const defaults: SupervisorSettings = {
     livenessTimeoutMs: 30_000,
     onSupervisorExit: "keep",
     memoryLimitBytes: undefined,
+    figuresIntervalMs: 30_000,
+    ownTelemetry: { allowHttp: false },
     crashLoop: { maxExits: 4, windowMs: 60_000 },
     log: { maxBytes: 10 * 1024 * 1024, keep: 1 },
     trust: { configKeys: [], clockSkewMs: 300_000 },

@@ -40,6 +40,7 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
   const reporter = new Reporter({
     ...{ state, collector: rig.collector, book, clock: rig.clock, mask, concerns: () => [] },
     overrides: { identifying: {}, nonIdentifying: {} },
+    ownCustomCapabilities: [],
     redactedText: async () => "",
   });
   reporter.start({ identifying: {}, nonIdentifying: {} });

@@ -21,6 +21,7 @@ function inputOf({ entries = {}, ...input }: Sources = {}): CompositionInput {
     acceptsRemoteConfig: true,
     remote: create(AgentConfigMapSchema, { configMap }),
     ownTelemetry: undefined,
+    pemPath: (pem) => `/pem/${pem}`,
     attributes: { "service.name": "otelcol" },
     extension: {
       ...{ instanceUid: "018fee23-4a51-7303-a441-73faed7d9deb", port: 4321, token: "local-link-token" },

@@ -31,6 +31,13 @@ export function reloadingTls(
     const rest = { ...settings, caFile: undefined, certFile: undefined, keyFile: undefined };
     current = { ...clientTls(rest), ca: [] };
   }
+  try {
+    checkUsable(current);
+  } catch (error) {
+    isWhole = false;
+    const fields = { event: "tls_unusable", error: describeError(error) };
+    logger.error(fields, "the files of server.tls cannot be used; they are read again at every connect");
+  }
   let readAt = clock.monotonic();
   const { reloadIntervalMs } = settings;
   let complaint = "";
@@ -44,8 +51,7 @@ export function reloadingTls(
     readAt = clock.monotonic();
     try {
       const fresh = clientTls(settings);
-      isWhole = true;
-      if (!isSame(fresh, current)) {
+      if (!isWhole || !isSame(fresh, current)) {
         checkUsable(fresh);
         current = fresh;
         logger.info(
@@ -53,6 +59,7 @@ export function reloadingTls(
           "the files of server.tls have changed and are used from now on",
         );
       }
+      isWhole = true;
       complaint = "";
     } catch (error) {
       const reason = describeError(error);
@@ -72,9 +79,17 @@ function isSame(a: ClientTls, b: ClientTls): boolean {
 /** The configured authorities; those of the system follow. */
 const firstOf = (ca: ClientTls["ca"]) => (Array.isArray(ca) ? ca[0] : ca);
 
-/** @throws when certificate and key do not belong together, or something is no PEM. */
+/** @throws when certificate and key do not belong together, or something is no PEM; the message names the keys. */
 function checkUsable({ ca, cert, key }: ClientTls): void {
   const authority = firstOf(ca);
-  if (authority !== undefined) new X509Certificate(authority);
-  createSecureContext({ ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) });
+  try {
+    if (authority !== undefined) new X509Certificate(authority);
+  } catch (cause) {
+    throw new Error("server.tls: ca_file (or ca_pem) is no certificate in PEM", { cause });
+  }
+  try {
+    createSecureContext({ ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) });
+  } catch (cause) {
+    throw new Error("server.tls: certificate and key do not belong together, or are no PEM", { cause });
+  }
 }

@@ -105,6 +105,24 @@ describe("server.tls whose files somebody renews", () => {
     expect(events).toEqual(["tls_reload_failed", "tls_reloaded"]);
   });
 
+  it("is told of when certificate and key do not fit at the start, and used when they do", () => {
+    const { write, file, settings } = host("reload_interval: 24h");
+    write(before);
+    writeFileSync(file("client.key"), after.client.key);
+    const logs: LogFields[] = [];
+    const note = (fields: LogFields) => void logs.push(fields);
+    const logger: Logger = { ...silentLogger, info: note, warn: note, error: note };
+    const tls = reloadingTls(settings.server.tls, { clock: new ManualClock(), logger });
+    tls();
+    expect(logs).toMatchObject([
+      { event: "tls_unusable", error: expect.stringContaining("do not belong together") },
+      { event: "tls_reload_failed" },
+    ]);
+    write(before);
+    expect(tls()).toMatchObject(before.client);
+    expect(logs.at(-1)?.event).toBe("tls_reloaded");
+  });
+
   it("is read once with an interval of 0", () => {
     const { write, settings } = host("reload_interval: 0");
     write(before);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { OtlpReceiver } from "../../support/otlp-receiver.ts";
 import { offerProgram, packageHost, packageTold, secondProgram } from "../../support/packages.ts";
 import { nameBehindProxy, startHttpProxy, startSocksProxy } from "../../support/proxies.ts";
 import { supervisorHost } from "../../support/supervisor-host.ts";
@@ -38,6 +39,21 @@ describe.each(["ws", "http"] as const)("a host that gets out by a proxy, over %s
     expect(proxy.requests[0]).toEqual({ addressType: 3, target, user: "agent" });
   });
 });
+
+it.each(["http", "socks"])(
+  "own telemetry goes through the %s proxy that the environment names",
+  async (kind) => {
+    const proxy = kind === "http" ? await startHttpProxy() : await startSocksProxy();
+    await using receiver = await OtlpReceiver.start();
+    const endpoint = receiver.endpoint.replace("127.0.0.1", nameBehindProxy);
+    const exporter = { otlp: { protocol: "http/json", endpoint } };
+    const telemetry = { logs: { processors: [{ batch: { schedule_delay: 100, exporter } }] } };
+    const host = await supervisorHost({ settings: { telemetry } });
+    await host.start({ HTTP_PROXY: proxy.url });
+    await receiver.waitFor(receiver.logs, () => true);
+    expect(proxy.requests[0]?.target).toContain(new URL(endpoint).host);
+  },
+);
 
 it("a package comes through the proxy of packages.proxy", async () => {
   const proxy = await startSocksProxy();

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { IOtlpExportDelegate } from "@opentelemetry/otlp-exporter-base";
 import { createOtlpHttpExportDelegate } from "@opentelemetry/otlp-exporter-base/node-http";
 import type { IExporterMetricsHelper, ISerializer } from "@opentelemetry/otlp-transformer";
 import { describeError } from "../../../foundation/errors.ts";
+import { agentFor } from "../../../foundation/proxy/agent.ts";
+import { proxyOfEnvironment } from "../../../foundation/proxy/environment.ts";
 import type { OtlpSettings } from "../../settings/telemetry-settings.ts";
 import type { TelemetryOptions } from "../telemetry-options.ts";
 
@@ -85,7 +85,6 @@ function openHttp<T>(
   const url = new URL(endpoint ?? "http://localhost:4318");
   // As in the Go program: an endpoint with a path is taken as it stands.
   if (url.pathname === "/") url.pathname = signal.path;
-  const agentOptions = { keepAlive: true, proxyEnv: process.env };
   const isJson = protocol === "http/json";
   return createOtlpHttpExportDelegate(
     {
@@ -98,8 +97,7 @@ function openHttp<T>(
           ...headers,
           "Content-Type": isJson ? "application/json" : "application/x-protobuf",
         }),
-      agentFactory: (scheme) =>
-        scheme === "https:" ? new HttpsAgent({ ...agentOptions, ...tls }) : new HttpAgent(agentOptions),
+      agentFactory: () => agentFor(url, proxyOfEnvironment(process.env)(url), { keepAlive: true, ...tls }),
     },
     isJson ? signal.json : signal.protobuf,
     `otlp_${protocol}_exporter`,

@@ -130,7 +130,7 @@ describe("an offer of OpAMP connection settings", () => {
     ],
     ["is no URL", { destinationEndpoint: "nowhere" }],
     ["has a certificate of which the key is missing", { certificate: { cert: new Uint8Array([1]) } }],
-    ["names a proxy that cannot be used", { proxy: { url: "socks5://127.0.0.1:1" } }],
+    ["names a proxy that cannot be used", { proxy: { url: "socks4://127.0.0.1:1" } }],
   ] as const)("is refused when it %s, and the connection stays", async (_what, opamp) => {
     const host = await supervisorHost(able);
     await host.startHealthy();

@@ -56,8 +56,18 @@ export class Reporter {
   start(own: Attributes): void {
     this.#own = own;
     this.#stopObserving = this.#deps.collector.observe((event) => this.#onEvent(event));
+    this.#catchUp();
     this.#describe();
     this.refresh();
+  }
+
+  /** A Collector that an earlier supervisor left may have dialled in, and said everything, before anybody listened. */
+  #catchUp(): void {
+    const { link } = this.#deps.collector;
+    if (link === undefined) return;
+    const { mark, health, effectiveConfig } = link;
+    if (effectiveConfig !== undefined) this.#onEvent({ t: "effective-config", mark, effectiveConfig });
+    if (health !== undefined) this.#onEvent({ t: "health", mark, health });
   }
 
   /** Another configuration, or none, has come to run. */

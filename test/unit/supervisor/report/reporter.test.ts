@@ -11,7 +11,10 @@ import { toRemoteConfigStatus } from "../../../../src/supervisor/report/remote-c
 import { Reporter } from "../../../../src/supervisor/report/reporter.ts";
 import { CollectorRig, configOf, healthOf, launchOf, settled } from "../../../support/collector-rig.ts";
 
-function reporting(current: Partial<Reference> | null = {}) {
+function reporting(
+  current: Partial<Reference> | null = {},
+  before: (rig: CollectorRig) => void = () => undefined,
+) {
   const rig = new CollectorRig();
   const state = new ReportedState({ instanceUid: new Uint8Array(16).fill(1), capabilities: 0n });
   const reference = {
@@ -39,6 +42,7 @@ function reporting(current: Partial<Reference> | null = {}) {
     mask: (text) => text.replaceAll("s3cret", "[REDACTED]"),
     concerns: () => concerns,
   });
+  before(rig);
   reporter.start(own);
   return { rig, state, reporter, book, concerns };
 }
@@ -177,5 +181,14 @@ describe("certificates that end soon", () => {
     concerns.pop();
     reporter.refresh();
     expect(told()).toBeUndefined();
+  });
+});
+
+describe("a Collector that was left running", () => {
+  it("is reported also where it dialled in and said everything before anybody listened", async () => {
+    const { state } = reporting({}, (rig) => void rig.healthy("a"));
+    await settled();
+    const { body } = state.get("effectiveConfig")?.configMap?.configMap[""] ?? {};
+    expect(new TextDecoder().decode(body)).toBe("a");
   });
 });

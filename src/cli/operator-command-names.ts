@@ -9,6 +9,7 @@ const operatorCommandNames = [
   "quarantine",
   "diagnose",
   "keys",
+  "validate",
 ] as const;
 export type OperatorCommandName = (typeof operatorCommandNames)[number];
 
@@ -25,6 +26,8 @@ export function findOperatorCommand(
   });
   const first = tokens.find((token) => token.kind === "positional");
   const name = operatorCommandNames.find((known) => known === first?.value);
+  // Alone it reads one file, which the supervisor's own process can do.
+  if (name === "validate" && !args.includes("--with-collector")) return undefined;
   return first === undefined || name === undefined
     ? undefined
     : { name, args: args.toSpliced(first.index, 1) };

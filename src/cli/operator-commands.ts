@@ -8,6 +8,7 @@ import type { OperatorCommandName } from "./operator-command-names.ts";
 import { quarantine } from "./quarantine.ts";
 import { rollback } from "./rollback.ts";
 import { status } from "./status.ts";
+import { validateWithCollector } from "./validate-with-collector.ts";
 
 const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = {
   status,
@@ -17,6 +18,7 @@ const commands: Readonly<Record<OperatorCommandName, OperatorCommand>> = {
   quarantine,
   diagnose,
   keys,
+  validate: validateWithCollector,
 };
 
 /** Runs a command of an operator and resolves to its exit code. Loaded by the process of such a command only. */

@@ -23,7 +23,7 @@ Commands, each with a --help of its own:
   quarantine        what failed here and is not tried again, and how to clear it
   diagnose          one archive, without secrets, for somebody who is to help
   keys              sign configurations, on a machine of an administrator
-  validate          check a settings file and start nothing
+  validate          check a settings file and start nothing; --with-collector: and what it leads to
 
 Options:
   --config FILE     settings (supervisor.yaml); every key is explained in supervisor.example.yaml

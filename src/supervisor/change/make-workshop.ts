@@ -250,8 +250,11 @@ const ofThisStartOnly =
   /^(?:INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|NOTIFY_SOCKET|WATCHDOG_.+|MANAGERPID.*|LISTEN_(?:PID|FDS|FDNAMES|PIDFDID)|MEMORY_PRESSURE_.+)$/;
 
 /** What the Collector inherits, and `agent.env` over it. */
-export function collectorEnvironment({ agent }: SupervisorSettings): Record<string, string> {
-  const inherited = Object.entries(process.env).filter(
+export function collectorEnvironment(
+  { agent }: SupervisorSettings,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string> {
+  const inherited = Object.entries(environment).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !ofThisStartOnly.test(entry[0]),
   );
   const { memoryLimitBytes } = agent;

@@ -41,8 +41,8 @@ export async function withStateAtRest<T>(
   path: string,
   use: (directory: StateDirectory) => Promise<T>,
 ): Promise<T> {
-  const { uid, gid, mode } = await stat(path);
-  if (process.getuid?.() === 0 && uid !== 0) becomeUser(uid, gid);
+  const { mode } = await stat(path);
+  await becomeOwnerOf(path);
   const directory = await StateDirectory.open(path, { clock: systemClock, logger: silentLogger });
   try {
     const lock = await lockInstance(directory);
@@ -117,7 +117,13 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
-function becomeUser(uid: number, gid: number): void {
+/** Ends being root for good where another user owns `path`. Without it nothing changes. */
+export async function becomeOwnerOf(path: string): Promise<void> {
+  const { uid, gid } = await stat(path).catch((error: unknown) => {
+    if (isMissing(error)) return { uid: 0, gid: 0 };
+    throw error;
+  });
+  if (process.getuid?.() !== 0 || uid === 0) return;
   process.setgroups?.([]);
   process.setgid?.(gid);
   process.setuid?.(uid);

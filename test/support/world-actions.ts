@@ -16,6 +16,7 @@ export type Action =
   | { t: "start-supervisor" }
   | { t: "leave"; how: "stop" | "hand-over" }
   | { t: "restart-command" }
+  | { t: "rollback" }
   | { t: "disk-full"; on: boolean }
   | { t: "port-taken"; on: boolean }
   | { t: "validate-hangs"; on: boolean }
@@ -130,7 +131,10 @@ const faults = [
 
 /** Everything but packages. */
 export const actions = fc.array(
-  fc.oneof({ weight: 8, arbitrary: anOffer }, { weight: 8, arbitrary: waits }, ...faults),
+  fc.oneof({ weight: 8, arbitrary: anOffer }, { weight: 8, arbitrary: waits }, ...faults, {
+    weight: 2,
+    arbitrary: fc.constant<Action>({ t: "rollback" }),
+  }),
   { maxLength: 16 },
 );
 
@@ -204,6 +208,8 @@ export async function perform(world: World, action: Action): Promise<void> {
       return world.leave(action.how);
     case "restart-command":
       return world.restartCommand();
+    case "rollback":
+      return world.rollBack();
     case "disk-full":
       world.disk.full = action.on;
       return;

@@ -166,6 +166,12 @@ export class World {
     await flush();
   }
 
+  /** An operator takes back what runs, if there is anything to go back to. An order to stop is let be. */
+  async rollBack(): Promise<void> {
+    if (this.supervisor?.book.current?.id !== null) void this.supervisor?.rollBack();
+    await flush();
+  }
+
   async killCollector(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     this.running?.signal(signal);
     await flush();

@@ -53,8 +53,14 @@ export function chooseRollback(
   const known = wayBack.map((reference) => hashOf(reference).slice(0, 12)).join(", ");
   if (first === undefined) return { refused: `${wanted} is not known to have worked; known: ${known}` };
   const to = meant.find((reference) => refusalOf(reference) === undefined);
-  if (to !== undefined) return { from: current, to };
+  if (to !== undefined) return { from: blamed(current, to), to };
   return { refused: `${hashOf(first).slice(0, 12)} cannot be gone back to: ${refusalOf(first)}` };
+}
+
+/** What both have in common is not what is wrong with the first: the server's configuration is in force still. */
+function blamed(from: Reference, to: Reference): Reference {
+  if (from.remoteHash !== to.remoteHash || !from.cause.startsWith("remote")) return from;
+  return { ...from, cause: from.packages === to.packages ? "local" : "packages" };
 }
 
 /** For the server, the quarantine and the log. */

@@ -117,6 +117,18 @@ describe("a rollback", () => {
     expect(world.running?.text?.local).toEqual({});
   });
 
+  it("does not refuse an offer that the older configuration has as well", async () => {
+    const world = await running(["good1"], { localFiles: { "local.yaml": "is: good local" } });
+    await world.editLocal({});
+    await world.advance(140);
+    // The server says again what it wants, and so it is what the edit runs with.
+    await world.offer(offerOf("good1"));
+    expect(await rollBack(world)).toBeUndefined();
+    expect(world.running?.text?.local).not.toEqual({});
+    expect(world.story.at(-1)).toBe("APPLIED good1");
+    expect(problemsOf(world)).toEqual([]);
+  });
+
   it("goes back to a Collector from the order to run none", async () => {
     const world = await running(["good1", "stop"]);
     expect(world.running).toBeUndefined();

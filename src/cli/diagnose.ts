@@ -1,8 +1,9 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { describeError, errorCode } from "../foundation/errors.ts";
 import { SettingsError } from "../foundation/settings-file/settings-error.ts";
+import { becomeOwnerOf } from "../supervisor/operations/control/at-rest.ts";
 import { askSupervisor } from "../supervisor/operations/control/client.ts";
 import { readSupervisorEnvironment } from "../supervisor/operations/control/service-unit.ts";
 import { makeArchive } from "../supervisor/operations/diagnose/archive.ts";
@@ -43,15 +44,23 @@ async function run(args: readonly string[]): Promise<number> {
   if (positionals.length > 0)
     throw new UsageError(`unexpected "${positionals.join(" ")}"; did you mean --out?`);
   const directory = stateDirectoryOf(config);
-  const loaded = await load(config, directory);
-  const files = await collect({ version, config, directory, loaded, status: await askStatus(directory) });
-  const archive = makeArchive(files, Date.now());
   try {
-    const path = await write(archive, textOf("out"));
-    const facts = { archive: path, bytes: archive.length, files: files.length };
-    const text = `${plain(path)}: ${files.length} files, ${Math.ceil(archive.length / 1024)} KiB, secrets hidden`;
-    process.stdout.write(`${has("json") ? JSON.stringify(facts) : text}\n`);
-    return exitCode.ok;
+    const out = await openArchive(textOf("out"));
+    try {
+      // Its files may lead anywhere: root is not to put into an archive what the supervisor could not read itself.
+      await becomeOwnerOf(directory);
+      const loaded = await load(config, directory);
+      const status = await askStatus(directory);
+      const files = await collect({ version, config, directory, loaded, status });
+      const archive = makeArchive(files, Date.now());
+      await out.file.writeFile(archive);
+      const facts = { archive: out.path, bytes: archive.length, files: files.length };
+      const text = `${plain(out.path)}: ${files.length} files, ${Math.ceil(archive.length / 1024)} KiB, secrets hidden`;
+      process.stdout.write(`${has("json") ? JSON.stringify(facts) : text}\n`);
+      return exitCode.ok;
+    } finally {
+      await out.file.close();
+    }
   } catch (error) {
     return tellFailure(error);
   }
@@ -74,28 +83,27 @@ async function askStatus(directory: string): Promise<string> {
   return JSON.stringify({ verdict: reply.t, ...(reply.t === "silent" && { why: reply.why }) });
 }
 
-async function write(archive: Buffer, out: string | undefined): Promise<string> {
-  if (out !== undefined) return save(archive, resolve(out));
+interface Out {
+  file: FileHandle;
+  path: string;
+}
+
+async function openArchive(out: string | undefined): Promise<Out> {
+  if (out !== undefined) return create(resolve(out));
   const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, "");
   const path = resolve(`opamp-diagnose-${hostname()}-${time}Z.tar.gz`);
   try {
-    return await save(archive, path);
+    return await create(path);
   } catch (error) {
     process.stderr.write(`${describeError(error)}; writing to ${tmpdir()} instead\n`);
-    return save(archive, join(tmpdir(), basename(path)));
+    return create(join(tmpdir(), basename(path)));
   }
 }
 
 /** For its owner alone, and never over another file. */
-async function save(archive: Buffer, path: string): Promise<string> {
+async function create(path: string): Promise<Out> {
   try {
-    const file = await open(path, "wx", 0o600);
-    try {
-      await file.writeFile(archive);
-    } finally {
-      await file.close();
-    }
-    return path;
+    return { file: await open(path, "wx", 0o600), path };
   } catch (cause) {
     const hint = errorCode(cause) === "EEXIST" ? "it is there already" : "say another place with --out";
     throw new Error(`cannot write ${path} (${hint})`, { cause });

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { appendFile } from "node:fs/promises";
+import { appendFile, chmod, chown, symlink } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -202,6 +202,24 @@ describe("diagnose", () => {
     expect(open(host, String(written.archive))["machine.txt"]).toMatch(/^disk .*: 0 MiB free of/m);
     state.empty();
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    "as root reads nothing that the supervisor's user could not",
+    async () => {
+      const host = await plantedHost({ server: "down" });
+      const rootOnly = join(host.dir, "root-only");
+      writeFileSync(rootOnly, "of root alone", { mode: 0o600 });
+      await symlink(rootOnly, join(host.stateDir, "agent.log"));
+      await chmod(host.dir, 0o711);
+      await chmod(host.settingsPath, 0o644);
+      await chown(host.stateDir, 65_534, 65_534);
+      const path = join(host.dir, "out.tar.gz");
+      expect(await operate(host, "diagnose", "--out", path)).toMatchObject({ code: 0, stderr: "" });
+      const files = open(host, path);
+      expect(files["logs/agent.log"]).toContain("EACCES");
+      expect(JSON.stringify(files)).not.toContain("of root alone");
+    },
+  );
 
   it("has a usage", async () => {
     expect((await runCommand("diagnose", "--help")).stdout).toContain("Exit codes");

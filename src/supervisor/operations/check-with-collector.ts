@@ -5,7 +5,7 @@ import { AgentRemoteConfigSchema, ConnectionSettingsOffersSchema } from "../../o
 import { noPipelinesOf, toCompositionInput } from "../change/composition-input.ts";
 import { type BookContent, hasWorked } from "../change/configuration-book.ts";
 import { collectorEnvironment } from "../change/make-workshop.ts";
-import { type ConfigurationInputs, Snapshots } from "../change/snapshots.ts";
+import { type ConfigurationInputs, pemName, Snapshots } from "../change/snapshots.ts";
 import { identifyBinary } from "../collector/binary.ts";
 import { findCollectorUser } from "../collector/examine.ts";
 import { type Validation, validateConfiguration } from "../collector/validate.ts";
@@ -81,7 +81,10 @@ export async function checkWithCollector(
     };
     const attributes = { ...identifying, ...nonIdentifying };
     const noPipelines = noPipelinesOf(binary);
-    const composition = compose(toCompositionInput(inputs, { settings, extension, attributes, noPipelines }));
+    const pemPath = (pem: string) => join(settings.storage.directory, "configurations", pemName(pem));
+    const composition = compose(
+      toCompositionInput(inputs, { settings, extension, attributes, noPipelines, pemPath }),
+    );
     const readers = { env: (name: string) => env[name], readFile: readSmallFile };
     const masker = new SecretMasker([...secrets, ...(await collectSecrets(composition.tree, readers))]);
     const configPath = join(folder, "effective.yaml");

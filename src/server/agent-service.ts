@@ -1,7 +1,7 @@
 import { AgentCapability, AgentToServerFlag, hasBits } from "../opamp/bits.ts";
 import { decodeFigures, figuresCapability } from "../opamp/figures.ts";
 import { formatInstanceUid } from "../opamp/instance-uid.ts";
-import type { AgentToServer } from "../opamp/messages.ts";
+import { type AgentToServer, ServerErrorResponseType } from "../opamp/messages.ts";
 import { answerFlags, type MergedReport } from "../opamp/server/agent-state.ts";
 import type { ServerToAgentInit } from "../opamp/server/contract.ts";
 import type { Agent, Connection } from "./fleet/agent.ts";
@@ -32,6 +32,8 @@ export class AgentService {
   async answer(connection: Connection, message: AgentToServer): Promise<ServerToAgentInit> {
     const { answers, claims, fleet } = this.#options;
     const id = formatInstanceUid(message.instanceUid);
+    const only = connection.context.uid;
+    if (only !== undefined && only !== id) return speaksForAnother(only, id);
     if (message.agentDisconnect !== undefined) {
       this.#sayGoodbye(connection, id);
       return {};
@@ -106,4 +108,14 @@ export class AgentService {
     };
     return { flags, ...offering.answerTo(agent, connection, reported) };
   }
+}
+
+/** A token or certificate is for one instance UID. */
+function speaksForAnother(only: string, id: string): ServerToAgentInit {
+  return {
+    errorResponse: {
+      type: ServerErrorResponseType.ServerErrorResponseType_BadRequest,
+      errorMessage: `this credential is for instance UID ${only}, not ${id}`,
+    },
+  };
 }

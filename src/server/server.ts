@@ -4,9 +4,12 @@ import type { Logger } from "../foundation/logger.ts";
 import { ServerCapability } from "../opamp/bits.ts";
 import { figuresCapability } from "../opamp/figures.ts";
 import { OpampEndpoint } from "../opamp/server/endpoint.ts";
+import type { AgentIdentity } from "./access/agents.ts";
+import { openAccess } from "./access/open-access.ts";
 import { AgentService } from "./agent-service.ts";
 import { createApi } from "./api/api.ts";
 import { MemoryIdempotencyStore } from "./api/idempotency-store.ts";
+import { AuditLog } from "./audit/audit-log.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
@@ -89,6 +92,14 @@ async function serve(
   const { opamp, management } = settings;
   const packages =
     settings.packages && openPackages(settings.packages, { secure: opamp.tls !== undefined, clock, log });
+  const access = openAccess({
+    settings: settings.access,
+    storage: settings.storage,
+    management: management.address,
+    database,
+    clock,
+    log,
+  });
   const events = new ServerEvents({ clock, run: clock.now().toString(36), kept: keptEvents });
   const fleet = new Fleet({ clock, log, events, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
@@ -122,7 +133,7 @@ async function serve(
   const strategies = new Strategies({ database, clock, defaultName: settings.rollouts.defaultStrategy });
   const answers = new Answers({ fleet, offering, events, log });
   const service = new AgentService({ fleet, claims, offering, answers });
-  const endpoint = new OpampEndpoint<undefined>(
+  const endpoint = new OpampEndpoint<AgentIdentity>(
     {
       path: opamp.path,
       capabilities: packages === undefined ? baseCapabilities : baseCapabilities | packageCapabilities,
@@ -134,9 +145,13 @@ async function serve(
       clock,
     },
     {
-      admit: () => ({ admit: true, context: undefined }),
+      admit: (request) => access.agents.admit(request),
+      onConnected: (connection) => access.live.opened(connection),
       onMessage: (connection, message) => service.answer(connection, message),
-      onClosed: (connection, reason) => fleet.connectionClosed(connection, reason),
+      onClosed: (connection, reason) => {
+        access.live.closed(connection);
+        fleet.connectionClosed(connection, reason);
+      },
     },
   );
   const state = { ready: false };
@@ -152,7 +167,11 @@ async function serve(
       goBack: (wish) => goBack({ rollouts, rules, fleet, database }, wish),
       catalogue: packages?.catalogue,
       isReady: () => state.ready,
+      keys: access.keys,
+      keyLifetimeMs: settings.access.keyLifetimeMs,
     },
+    people: access.people,
+    audit: new AuditLog({ database, clock }),
     idempotency: new MemoryIdempotencyStore({ clock, keepMs: keepAnswersMs, maxCharacters: keptCharacters }),
     log,
     maxBodyBytes: management.maxBodyBytes,

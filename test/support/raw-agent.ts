@@ -25,6 +25,8 @@ export interface RawAgentOptions {
   /** Identifying attributes. */
   attributes?: Record<string, string>;
   tls?: Pick<SecureContextOptions, "ca" | "cert" | "key">;
+  /** Of the upgrade, or of each request. */
+  headers?: Record<string, string>;
 }
 
 /** An Agent without a mind of its own: it numbers its messages and says what the test makes it say. */
@@ -97,7 +99,10 @@ export class RawWebSocketAgent {
 
   private constructor(url: URL, options: RawAgentOptions) {
     this.speaker = new Speaker(options);
-    this.socket = new WebSocket(url, { ...options.tls });
+    this.socket = new WebSocket(url, {
+      ...options.tls,
+      ...(options.headers && { headers: options.headers }),
+    });
     const closed = Promise.withResolvers<{ code: number; reason: string }>();
     this.closed = closed.promise;
     this.socket.on("message", (data: Buffer) => {
@@ -158,7 +163,7 @@ export class RawHttpAgent {
     const body = toBinary(AgentToServerSchema, this.speaker.next(report));
     const answer = await fetchBytes(this.#url, {
       method: "POST",
-      headers: { "content-type": "application/x-protobuf" },
+      headers: { "content-type": "application/x-protobuf", ...this.#options.headers },
       body,
       ...this.#options.tls,
     });

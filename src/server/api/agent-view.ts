@@ -14,6 +14,7 @@ import { capabilityNames } from "../fleet/capabilities.ts";
 import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
 import type { Assigned } from "../offers/offering.ts";
 import type { agentDetailSchema, agentSummarySchema, ComponentsView, HealthView } from "./agent-schema.ts";
+import { isoTime } from "./iso-time.ts";
 
 /** An Agent in a list. Undefined fields are left out of the JSON. */
 export function agentSummary(agent: Agent, assigned: Assigned): z.infer<typeof agentSummarySchema> {
@@ -125,10 +126,6 @@ function components(reported: AvailableComponents | undefined): ComponentsView {
   const names = (details: Record<string, ComponentDetails>): ComponentsView =>
     Object.fromEntries(Object.entries(details).map(([name, each]) => [name, names(each.subComponentMap)]));
   return names(reported?.components ?? {});
-}
-
-function isoTime(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
 }
 
 /** Zero means unset; what no date can hold is left out too. */

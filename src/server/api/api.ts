@@ -2,13 +2,19 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import { type FastifyBaseLogger, type FastifyInstance, fastify, type RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "../../foundation/logger.ts";
+import type { People } from "../access/people.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
+import { addAccessControl } from "./access-control.ts";
 import { type AgentsApi, agentRoutes } from "./agents.ts";
+import { auditRoutes } from "./audit.ts";
+import { addAudit } from "./audited.ts";
 import { configRoutes } from "./config.ts";
 import { addConventions } from "./conventions.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
 import { answerError, toJson } from "./errors.ts";
 import { type EventsApi, eventRoutes } from "./events.ts";
 import type { IdempotencyStore } from "./idempotency-store.ts";
+import { type KeysApi, keyRoutes } from "./keys.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
 import { type ProbesApi, probeRoutes } from "./probes.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -27,7 +33,9 @@ export type Api = FastifyInstance<
 >;
 
 export interface ApiOptions {
-  rooms: AgentsApi & EventsApi & PackagesApi & ProbesApi & RolloutsApi;
+  rooms: AgentsApi & EventsApi & PackagesApi & ProbesApi & RolloutsApi & KeysApi;
+  people: People;
+  audit: AuditLog;
   idempotency: IdempotencyStore;
   log: Logger;
   /** Largest request body in bytes. */
@@ -40,6 +48,8 @@ const ownCompilers = { buildValidator: () => validateBySchema as never, buildSer
 /** Everything the management listener answers. */
 export async function createApi({
   rooms,
+  people,
+  audit,
   idempotency,
   log,
   maxBodyBytes,
@@ -55,6 +65,9 @@ export async function createApi({
     schemaController: { compilersFactory: ownCompilers },
   }).withTypeProvider<ZodTypeProvider>();
   api.setErrorHandler(onError);
+  // First, so that a refusal of access is put on record too.
+  addAudit(api, { audit, log });
+  addAccessControl(api, people);
   addConventions(api, idempotency);
   await describeRoutes(api);
   probeRoutes(api, rooms);
@@ -65,6 +78,8 @@ export async function createApi({
   rolloutRoutes(api, rooms);
   strategyRoutes(api, rooms);
   rollbackRoutes(api, rooms);
+  keyRoutes(api, rooms);
+  auditRoutes(api, { audit });
   documentRoutes(api);
   await api.ready();
   return (request, response) => api.routing(request, response);

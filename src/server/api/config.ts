@@ -6,12 +6,13 @@ import {
   ConfigurationBodyError,
   configurationFromBody,
 } from "../configurations/yaml-body.ts";
+import { identityOf } from "./access-control.ts";
 import type { Api } from "./api.ts";
 import { rawBody } from "./bodies.ts";
 import { type PackagesApi, packageSet, packagesPushSchema, pushView } from "./packages.ts";
 import { ProblemError } from "./problem.ts";
 import { pushedTo, pushedView, rolloutOf, startedRollout, strategyParameter } from "./push-schema.ts";
-import { orProblem, requester } from "./rollout-problems.ts";
+import { orProblem } from "./rollout-problems.ts";
 import type { RolloutsApi } from "./rollouts.ts";
 import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
@@ -54,7 +55,8 @@ export function configRoutes(api: Api, { catalogue, rollouts, strategies }: Pack
         response: { 200: configPushSchema.extend({ packages_offer: packagesPushSchema.optional() }) },
       },
     },
-    async ({ query, body, headers }) => {
+    async (request) => {
+      const { query, body, headers } = request;
       const selector = selectorFrom(query.selector);
       const contentType = headers["content-type"];
       const written = parseBody(body, { empty: query.empty === "true", contentType });
@@ -69,7 +71,7 @@ export function configRoutes(api: Api, { catalogue, rollouts, strategies }: Pack
           ],
           selector,
           strategy: await strategies.get(query.strategy),
-          by: requester,
+          by: identityOf(request).name,
           message: query.message ?? "",
         }),
       );

@@ -28,6 +28,7 @@ export function documentRoutes(api: Api): void {
   api.get(
     "/api/v1/openapi.json",
     {
+      config: { role: "anyone" },
       schema: {
         tags: ["documentation"],
         summary: "This API as an OpenAPI 3.1 document",
@@ -39,7 +40,10 @@ export function documentRoutes(api: Api): void {
 
   api.get(
     "/api/v1/docs",
-    { schema: { tags: ["documentation"], summary: "This API as a page to read", produces: ["text/html"] } },
+    {
+      config: { role: "anyone" },
+      schema: { tags: ["documentation"], summary: "This API as a page to read", produces: ["text/html"] },
+    },
     (_request, reply) =>
       reply
         .headers({

@@ -3,10 +3,11 @@ import type { PackageCatalogue } from "../packages/catalogue.ts";
 import { choosePackages, PackageChoiceError } from "../packages/choice.ts";
 import type { PackageSet } from "../packages/package-set.ts";
 import type { Started } from "../rollouts/rollouts.ts";
+import { identityOf } from "./access-control.ts";
 import type { Api } from "./api.ts";
 import { ProblemError } from "./problem.ts";
 import { pushedTo, pushedView, rolloutOf, startedRollout, strategyParameter } from "./push-schema.ts";
-import { orProblem, requester } from "./rollout-problems.ts";
+import { orProblem } from "./rollout-problems.ts";
 import type { RolloutsApi } from "./rollouts.ts";
 import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
@@ -98,7 +99,8 @@ export function packageRoutes(
         },
       },
     },
-    async ({ query, body }) => {
+    async (request) => {
+      const { query, body } = request;
       if (query.selector !== undefined && body.selector !== undefined) {
         const detail = "give selector in the query or in the body, not both";
         throw new ProblemError("repeated-selector", detail);
@@ -110,7 +112,7 @@ export function packageRoutes(
           contents: [{ kind: "packages", desired: set }],
           selector,
           strategy: await strategies.get(query.strategy),
-          by: requester,
+          by: identityOf(request).name,
           message: "",
         }),
       );

@@ -9,6 +9,7 @@ export function probeRoutes(api: Api, { isReady }: ProbesApi): void {
   api.get(
     "/health",
     {
+      config: { role: "anyone" },
       schema: {
         tags: ["probes"],
         summary: "The process answers",
@@ -21,6 +22,7 @@ export function probeRoutes(api: Api, { isReady }: ProbesApi): void {
   api.get(
     "/ready",
     {
+      config: { role: "anyone" },
       schema: {
         tags: ["probes"],
         summary: "Agents are served; 503 before both listeners are open, and while closing",

@@ -17,6 +17,7 @@ const problems = {
   "body-too-large": [413, "Body too large"],
   "cannot-restart": [409, "Cannot restart"],
   "empty-selector": [400, "Empty selector"],
+  forbidden: [403, "Forbidden"],
   "foreign-origin": [403, "Foreign origin"],
   "hash-quarantined": [409, "Hash in quarantine"],
   "idempotency-key-busy": [409, "Idempotency key in use"],
@@ -27,12 +28,15 @@ const problems = {
   "no-such-agent": [404, "No such agent"],
   "no-such-rollout": [404, "No such rollout"],
   "no-such-strategy": [404, "No such strategy"],
+  "no-such-token": [404, "No such API key"],
   "not-found": [404, "Not found"],
   "not-yours-to-approve": [403, "Not yours to approve"],
   "repeated-query-parameter": [400, "Repeated query parameter"],
   "repeated-selector": [400, "Repeated selector"],
   "rollout-not-now": [409, "Not possible now"],
+  "too-many-requests": [429, "Too many requests"],
   "too-many-streams": [503, "Too many event streams"],
+  unauthorized: [401, "Unauthorized"],
   "unknown-query-parameter": [400, "Unknown query parameter"],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 

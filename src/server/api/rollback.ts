@@ -1,8 +1,9 @@
 import * as z from "zod";
 import type { GoBackWish } from "../rollouts/go-back.ts";
+import { identityOf } from "./access-control.ts";
 import type { Api } from "./api.ts";
 import { ProblemError } from "./problem.ts";
-import { orProblem, requester } from "./rollout-problems.ts";
+import { orProblem } from "./rollout-problems.ts";
 import type { RolloutsApi } from "./rollouts.ts";
 import { selectorFrom } from "./selector-query.ts";
 
@@ -35,7 +36,8 @@ export function rollbackRoutes(api: Api, { goBack, strategies }: RolloutsApi): v
         },
       },
     },
-    async ({ body: wish }) => {
+    async (request) => {
+      const wish = request.body;
       const labels = Object.entries(wish.selector.labels).map(
         ([key, value]) => `${quoted(key)}=${quoted(value)}`,
       );
@@ -46,7 +48,7 @@ export function rollbackRoutes(api: Api, { goBack, strategies }: RolloutsApi): v
           selector,
           to: targetOf(wish),
           strategy: await strategies.get(wish.method === "immediate" ? "immediate" : undefined),
-          by: requester,
+          by: identityOf(request).name,
           reason: `${wish.reason}${note}`,
         }),
       );

@@ -20,6 +20,3 @@ export async function orProblem<T>(work: () => Promise<T> | T): Promise<T> {
     throw error;
   }
 }
-
-/** Who asks. Nobody is told from anybody else yet, so that nothing that needs two people can be done. */
-export const requester = "anonymous";

@@ -2,8 +2,9 @@ import * as z from "zod";
 import type { GoBackWish, WentBack } from "../rollouts/go-back.ts";
 import type { Decision, Rollouts } from "../rollouts/rollouts.ts";
 import type { Strategies } from "../rollouts/strategies.ts";
+import { identityOf } from "./access-control.ts";
 import type { Api } from "./api.ts";
-import { orProblem, requester } from "./rollout-problems.ts";
+import { orProblem } from "./rollout-problems.ts";
 import { memberSchema, rolloutDetailSchema, rolloutSchema } from "./rollout-schema.ts";
 import { memberView, rolloutView, storyView } from "./rollout-view.ts";
 
@@ -116,10 +117,11 @@ export function rolloutRoutes(api: Api, { rollouts }: RolloutsApi): void {
           response: { 200: rolloutSchema },
         },
       },
-      ({ params, body }) =>
+      (request) =>
         orProblem(async () => {
-          await rollouts.decide(params.rollout, decision, requester, body.reason);
-          return rolloutView(rollouts.get(params.rollout));
+          const { rollout: id } = request.params;
+          await rollouts.decide(id, decision, identityOf(request).name, request.body.reason);
+          return rolloutView(rollouts.get(id));
         }),
     );
   }

@@ -2,10 +2,11 @@ import type { Timer } from "../../foundation/clock.ts";
 import type { Figures } from "../../opamp/figures.ts";
 import type { AgentState } from "../../opamp/server/agent-state.ts";
 import type { AgentConnection } from "../../opamp/server/contract.ts";
+import type { AgentIdentity } from "../access/agents.ts";
 import type { Labels } from "./labels.ts";
 
 /** A connection of the OpAMP listener. Who speaks on it is told by the instance UID, not by the connection. */
-export type Connection = AgentConnection<unknown>;
+export type Connection = AgentConnection<AgentIdentity>;
 
 /** Whether and how an Agent can be reached. */
 export type Presence =

@@ -12,8 +12,11 @@ import type { ServerSettings } from "./server-settings.ts";
  */
 export function loadServerSettings(path: string, sources?: SettingsSources): LoadedSettings<ServerSettings> {
   const { settings, ...rest } = loadSettingsFile(path, serverFile, sources);
-  const { opamp, management, packages, rollouts, storage, telemetry } = settings;
-  return { ...rest, settings: { opamp, management, packages, rollouts, storage, logs: telemetry.logs } };
+  const { opamp, management, packages, rollouts, storage, access, telemetry } = settings;
+  return {
+    ...rest,
+    settings: { opamp, management, packages, rollouts, storage, access, logs: telemetry.logs },
+  };
 }
 
 /** What an empty server.yaml means. */

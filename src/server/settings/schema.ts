@@ -12,6 +12,7 @@ import {
   defaultOpampPath,
   defaultOpampPort,
 } from "../../opamp/limits.ts";
+import { access } from "./access.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { packages } from "./packages.ts";
 import { rollouts } from "./rollouts.ts";
@@ -50,6 +51,7 @@ export const serverFile = section({
   packages: nested("packages", packages()),
   storage: nested("storage", storage),
   rollouts: nested("rollouts", rollouts),
+  access: nested("access", access),
   telemetry: nested("telemetry", section({ logs: nested("logs", logs) })),
 });
 

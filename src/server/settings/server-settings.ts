@@ -1,5 +1,8 @@
 import type { LogLevel } from "../../foundation/logger.ts";
 import type { ListenAddress } from "../../foundation/settings-file/listen-address.ts";
+import type { AgentJwtSettings } from "../access/agent-jwt.ts";
+import type { OidcSettings } from "../access/oidc.ts";
+import type { Role } from "../access/role.ts";
 
 /** Where a PEM text comes from. */
 export type PemSource = { file: string } | { pem: string };
@@ -39,6 +42,26 @@ export interface RolloutSettings {
   prometheusUrl: string | undefined;
 }
 
+/** Who may use the management API, and which Agents are let in. */
+export interface AccessSettings {
+  /** Whether people need a key or a token; undefined: unless the listener is on loopback and none is set up. */
+  required: boolean | undefined;
+  /** A file that holds one API key of role admin. */
+  adminKeyFile: string | undefined;
+  oidc: OidcSettings | undefined;
+  /** Addresses and networks; undefined: any. */
+  addresses: readonly string[] | undefined;
+  roleAddresses: Readonly<Record<Role, readonly string[] | undefined>>;
+  /** Of new API keys. */
+  keyLifetimeMs: number;
+  agents: {
+    /** Whether an Agent without credentials is refused. */
+    required: boolean;
+    jwt: AgentJwtSettings | undefined;
+    addresses: readonly string[] | undefined;
+  };
+}
+
 /** What opamp-server runs by, complete: defaults filled in, sizes in bytes, times in milliseconds. */
 export interface ServerSettings {
   opamp: {
@@ -58,6 +81,7 @@ export interface ServerSettings {
   packages: PackagesSettings | undefined;
   storage: StorageSettings;
   rollouts: RolloutSettings;
+  access: AccessSettings;
   logs: {
     level: LogLevel;
     /** `auto`: for people on a terminal, for machines elsewhere. */

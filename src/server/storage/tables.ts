@@ -1,9 +1,17 @@
+import type { AccessTables } from "../access/tables.ts";
+import type { AuditTables } from "../audit/tables.ts";
 import type { FleetTables } from "../fleet/tables.ts";
 import type { OfferTables } from "../offers/tables.ts";
 import type { RolloutTables } from "../rollouts/tables.ts";
 
 /** Every table of the database, by name; each room describes its own. */
-export interface Tables extends FleetTables, OfferTables, RolloutTables, StorageTables {}
+export interface Tables
+  extends FleetTables,
+    OfferTables,
+    RolloutTables,
+    AccessTables,
+    AuditTables,
+    StorageTables {}
 
 interface StorageTables {
   /** One counter for each kind of row that replicas read from each other; it only grows. */

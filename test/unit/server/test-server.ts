@@ -5,6 +5,7 @@ import { type Configuration, createConfiguration } from "../../../src/server/con
 import { ServerEvents } from "../../../src/server/events.ts";
 import { readyMadeStrategies } from "../../../src/server/rollouts/strategy/ready-made.ts";
 import { type RunningServer, startServer } from "../../../src/server/server.ts";
+import { defaultServerSettings } from "../../../src/server/settings/load.ts";
 import type { ServerSettings } from "../../../src/server/settings/server-settings.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -22,6 +23,7 @@ export const testSettings: ServerSettings = {
   packages: undefined,
   storage: { directory: undefined, postgresUrl: undefined },
   rollouts: { defaultStrategy: "immediate", prometheusUrl: undefined },
+  access: defaultServerSettings().access,
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },
 };
 

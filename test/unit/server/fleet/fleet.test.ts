@@ -10,7 +10,7 @@ import { LogBook, testEvents } from "../test-server.ts";
 const connection = (id: number): Connection => ({
   id,
   transport: "websocket",
-  context: undefined,
+  context: { by: "nothing", credential: undefined, uid: undefined },
   remoteAddress: `10.0.0.${id}`,
   headers: {},
   send: () => false,

@@ -30,6 +30,15 @@ describe("defaultServerSettings", () => {
       },
       rollouts: { defaultStrategy: "default", prometheusUrl: undefined },
       storage: { directory: undefined, postgresUrl: undefined },
+      access: {
+        required: undefined,
+        adminKeyFile: undefined,
+        oidc: undefined,
+        addresses: undefined,
+        roleAddresses: { viewer: undefined, operator: undefined, admin: undefined },
+        keyLifetimeMs: 90 * 86_400_000,
+        agents: { required: false, jwt: undefined, addresses: undefined },
+      },
       logs: { level: "info", format: "auto", outputPaths: ["stdout"] },
     });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
-import { freePorts } from "../../support/free-port.ts";
+import { freePort, freePorts } from "../../support/free-port.ts";
 import { fetchJson } from "../../support/raw-agent.ts";
 import { ServerProcess, settingsFile } from "../../support/server-process.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
@@ -19,6 +19,13 @@ const quick = {
   gates: figuresOff,
 };
 
+/** Long enough for what only shows in the figures. */
+const watchful = {
+  name: "watchful",
+  stages: [{ name: "one", count: 1, dwell: "60s" }, ...quick.stages.slice(1)],
+  gates: { ...figuresOff, send_failures: { hold: "2s" } },
+};
+
 interface RolloutView {
   id: string;
   state: string;
@@ -26,7 +33,13 @@ interface RolloutView {
   phase: string | null;
   reason: string | null;
   progress: Record<string, number>;
-  story: { event: string; stage?: number; text: string }[];
+  story: { event: string; stage?: number; text: string; findings: Finding[] }[];
+}
+
+interface Finding {
+  gate: string;
+  level: string;
+  figure?: number;
 }
 
 interface AgentView {
@@ -58,13 +71,19 @@ class World {
     );
     const endpoint = `ws://127.0.0.1:${ports.opamp}/v1/opamp`;
     const hosts = await Promise.all(
-      [1, 2, 3].map(() => supervisorHost({ server: "down", settings: { server: { endpoint } } })),
+      [1, 2, 3].map(() =>
+        supervisorHost({
+          server: "down",
+          settings: { server: { endpoint } },
+          agent: { figures: { interval: "500ms" } },
+        }),
+      ),
     );
     const world = new World(hosts, settings);
     await world.startServer();
-    await Promise.all(hosts.map((host) => host.start()));
+    await Promise.all(hosts.map(async (host) => host.start({ METRICS_PORT: String(await freePort()) })));
     await eventually("all hosts are there", async () => (await world.agents()).length === 3, 40_000);
-    await world.post("strategies", JSON.stringify(quick));
+    for (const strategy of [quick, watchful]) await world.post("strategies", JSON.stringify(strategy));
     return world;
   }
 
@@ -113,6 +132,11 @@ class World {
     );
   }
 
+  /** Hosts that were offered that, by their own logs. */
+  whoTried(hash: string): SupervisorHost[] {
+    return this.hosts.filter(({ logLines }) => logLines.some((line) => line.config_hash === hash));
+  }
+
   /** How many say that they run that. */
   async applied(hash: string): Promise<number> {
     const agents = await this.agents();
@@ -129,6 +153,24 @@ const pipeline = (marker: string, exporter = "nop") => ({
   service: {
     telemetry: { metrics: { level: "none" }, resource: { marker } },
     pipelines: { logs: { receivers: ["nop"], exporters: [exporter] } },
+  },
+});
+
+/** Figures of this host every 200 ms; what cannot be sent is lost at once. */
+const collecting = (exporter: object) => ({
+  receivers: { hostmetrics: { collection_interval: "200ms", scrapers: { load: {} } } },
+  exporters: {
+    otlphttp: { ...exporter, sending_queue: { enabled: false }, retry_on_failure: { enabled: false } },
+  },
+  service: {
+    telemetry: {
+      metrics: {
+        level: "basic",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the Collector fills it in
+        readers: [{ pull: { exporter: { prometheus: { host: "127.0.0.1", port: "${env:METRICS_PORT}" } } } }],
+      },
+    },
+    pipelines: { metrics: { receivers: ["hostmetrics"], exporters: ["otlphttp"] } },
   },
 });
 
@@ -150,10 +192,28 @@ describe("a rollout to three supervisors with real Collectors", () => {
       "rollback-verified",
     ]);
     expect(await world.applied(good.config_hash)).toBe(3);
-    const refused = world.hosts.filter((host) =>
-      host.logLines.some((line) => line.config_hash === bad.config_hash),
+    expect(world.whoTried(bad.config_hash)).toHaveLength(1);
+  });
+
+  it("catches one that only shows in the Collector's figures, and takes it back", async () => {
+    const world = await World.start();
+    const sink = world.hosts[0]!.sink.exporter;
+    const good = await world.push(collecting(sink), "immediate");
+    await eventually(
+      "all run the good one",
+      async () => (await world.applied(good.config_hash)) === 3,
+      30_000,
     );
-    expect(refused).toHaveLength(1);
+    const lossy = collecting({ ...sink, endpoint: `http://127.0.0.1:${await freePort()}` });
+    const { rollout, config_hash } = await world.push(lossy, "watchful");
+    const { story } = await world.reaches(rollout, "rolled-back", 40_000);
+    // The Agent itself had nothing against it.
+    expect(story.map(({ event }) => event)).toContain("all-answered");
+    const breach = story.find(({ event }) => event === "breached");
+    expect(breach?.findings).toMatchObject([{ gate: "send_failures", level: "critical" }]);
+    expect(breach?.findings[0]?.figure).toBeGreaterThan(0.5);
+    expect(await world.applied(good.config_hash)).toBe(3);
+    expect(world.whoTried(config_hash)).toHaveLength(1);
   });
 
   it("brings a good one to everybody, although the server is killed in mid-stage", async () => {

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { Stage } from "./stage.ts";
 import { firstStory } from "./stories/first.ts";
+import { rolloutStory } from "./stories/rollout.ts";
 import type { Story } from "./stories/story.ts";
 import { upgradeStory } from "./stories/upgrade.ts";
 import { bold, fail, say } from "./voice.ts";
@@ -8,6 +9,7 @@ import { bold, fail, say } from "./voice.ts";
 const stories = new Map<string, Story>([
   ["first", firstStory],
   ["upgrade", upgradeStory],
+  ["rollout", rolloutStory],
 ]);
 
 const { values } = parseArgs({

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { constants, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -35,36 +37,45 @@ export interface PackageView {
 /** Of downloads on the stage: loopback would be too quick to watch. */
 export const downloadMiBPerSecond = 10;
 
-/** Everything that plays: an embedded opamp-server, and the real supervisor with its Collector. */
+export interface StageOptions {
+  usesPackages: boolean;
+  /** How many supervisors there are; default 1. */
+  hosts?: number;
+}
+
+/** Everything that plays: an embedded opamp-server, and real supervisors with their Collectors. */
 export class Stage {
   readonly directory: string;
-  /** Rejects when the supervisor ends by itself. */
+  /** Rejects when a supervisor ends by itself. */
   readonly failed: Promise<never>;
   readonly #server: RunningServer;
-  readonly #supervisor: ChildProcess;
+  readonly #supervisors: readonly ChildProcess[];
   readonly #belongings = new AsyncDisposableStack();
   #output = "";
   #striking = false;
 
-  private constructor(directory: string, server: RunningServer, supervisor: ChildProcess) {
+  private constructor(directory: string, server: RunningServer, supervisors: readonly ChildProcess[]) {
     this.directory = directory;
     this.#server = server;
-    this.#supervisor = supervisor;
-    for (const stream of [supervisor.stdout, supervisor.stderr]) {
+    this.#supervisors = supervisors;
+    for (const stream of supervisors.flatMap(({ stdout, stderr }) => [stdout, stderr])) {
       stream?.on("data", (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString()).slice(-8_000);
       });
     }
     this.failed = new Promise((_resolve, reject) => {
-      supervisor.once("exit", (code, signal) => {
-        if (!this.#striking) reject(new Error(`the supervisor ended with ${signal ?? `exit code ${code}`}`));
-      });
+      for (const supervisor of supervisors) {
+        supervisor.once("exit", (code, signal) => {
+          if (!this.#striking)
+            reject(new Error(`the supervisor ended with ${signal ?? `exit code ${code}`}`));
+        });
+      }
     });
     // It is raced against the story; a rejection after the end is nobody's concern.
     this.failed.catch(() => undefined);
   }
 
-  static async set({ usesPackages }: { usesPackages: boolean }): Promise<Stage> {
+  static async set({ usesPackages, hosts = 1 }: StageOptions): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), "opamp-demo-"));
     try {
       const settings = defaultServerSettings();
@@ -78,14 +89,23 @@ export class Stage {
         settings.packages = { directory: packages, url: undefined, headers: {}, maxDownloads: 10 };
       }
       const server = await startServer(settings, { clock: systemClock, log: silentLogger });
-      const file = join(directory, "supervisor.yaml");
-      await writeFile(file, supervisorYaml(directory, server.opampUrl.href, usesPackages));
-      const supervisor = spawn(launcher, ["--config", file], {
-        stdio: ["ignore", "pipe", "pipe"],
-        // A Ctrl-C in the terminal is answered by the demo, which then stops the supervisor in order.
-        detached: true,
-      });
-      return new Stage(directory, server, supervisor);
+      const supervisors: ChildProcess[] = [];
+      for (let host = 0; host < hosts; host += 1) {
+        // The first has the place that the stories of one host know.
+        const place = host === 0 ? directory : join(directory, `host-${host + 1}`);
+        await mkdir(place, { recursive: true });
+        const file = join(place, "supervisor.yaml");
+        await writeFile(file, supervisorYaml(place, server.opampUrl.href, usesPackages));
+        supervisors.push(
+          spawn(launcher, ["--config", file], {
+            stdio: ["ignore", "pipe", "pipe"],
+            env: { ...process.env, METRICS_PORT: String(await freePort()) },
+            // A Ctrl-C in the terminal is answered by the demo, which then stops the supervisor in order.
+            detached: true,
+          }),
+        );
+      }
+      return new Stage(directory, server, supervisors);
     } catch (error) {
       await rm(directory, { recursive: true, force: true });
       throw error;
@@ -109,16 +129,23 @@ export class Stage {
     return record.process.pid;
   }
 
-  /** The one agent, as the public API shows it; undefined before it has connected. */
+  /** The first agent, as the public API shows it; undefined before it has connected. */
   async agent(): Promise<AgentView | undefined> {
-    const list = (await this.#get("api/v1/agents")) as { agents: { id: string }[] };
-    const [first] = list.agents;
-    return first && ((await this.#get(`api/v1/agents/${first.id}`)) as AgentView);
+    const [first] = await this.agents();
+    return first;
   }
 
-  /** Pushes a configuration the way an operator does, and gives back its hash. */
+  /** All of them. */
+  async agents(): Promise<AgentView[]> {
+    const list = (await this.get("api/v1/agents")) as { agents: { id: string }[] };
+    return await Promise.all(
+      list.agents.map(async ({ id }) => (await this.get(`api/v1/agents/${id}`)) as AgentView),
+    );
+  }
+
+  /** Pushes a configuration to everybody the way an operator does, and gives back its hash. */
   async push(configuration: string): Promise<string> {
-    const answer = await this.#post("api/v1/config", configuration, "application/yaml");
+    const answer = await this.post("api/v1/config", configuration, "application/yaml");
     return (answer as { config_hash: string }).config_hash;
   }
 
@@ -134,9 +161,9 @@ export class Stage {
 
   /** Has the server read its folder now, and offer this version to everyone. */
   async offerPackage(name: string, version: string): Promise<{ offered: number }> {
-    await this.#post("api/v1/packages/rescan");
+    await this.post("api/v1/packages/rescan");
     const body = JSON.stringify({ packages: { [name]: version } });
-    return (await this.#post("api/v1/packages/offer", body)) as { offered: number };
+    return (await this.post("api/v1/packages/offer", body)) as { offered: number };
   }
 
   /** Waits until `look` gives something, or says what did not happen. */
@@ -170,19 +197,23 @@ export class Stage {
   /** Stops everything that was started, and deletes what it wrote. */
   async strike(): Promise<void> {
     this.#striking = true;
-    const ended = new Promise<void>((resolve) => {
-      if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null) resolve();
-      else this.#supervisor.once("exit", () => resolve());
-    });
-    this.#supervisor.kill("SIGTERM");
-    await ended;
+    const ended = this.#supervisors.map(
+      (supervisor) =>
+        new Promise<void>((resolve) => {
+          if (supervisor.exitCode !== null || supervisor.signalCode !== null) resolve();
+          else supervisor.once("exit", () => resolve());
+        }),
+    );
+    for (const supervisor of this.#supervisors) supervisor.kill("SIGTERM");
+    await Promise.all(ended);
     await this.#server.close();
     await this.#belongings.disposeAsync();
     // What a story was writing when it was interrupted may come in between.
     await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  async #post(path: string, body = "", type = "application/json"): Promise<unknown> {
+  /** The public API. */
+  async post(path: string, body = "", type = "application/json"): Promise<unknown> {
     const headers = { "content-type": type };
     const response = await fetch(new URL(path, this.managementUrl), { method: "POST", body, headers });
     const answer = await response.json();
@@ -190,9 +221,18 @@ export class Stage {
     return answer;
   }
 
-  async #get(path: string): Promise<unknown> {
+  async get(path: string): Promise<unknown> {
     return (await fetch(new URL(path, this.managementUrl))).json();
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 /** A Collector of the story, which scripts/demo.mjs has made ready. */
@@ -214,6 +254,8 @@ storage:
   directory: ${join(directory, "state")}
 agent:
   executable: ${collectorFrom("OTELCOL")}
+  figures:
+    interval: 1s
   description:
     non_identifying_attributes:
       deployment.environment.name: demo

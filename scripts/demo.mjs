@@ -19,6 +19,10 @@ const stories = {
       OTELCOL_FEWER: await collectorPath({ variant: "fewer" }),
     }),
   },
+  rollout: {
+    about: "a fleet of three: a bad configuration, a good one, and one whose harm only shows in figures",
+    collectors: async () => ({ OTELCOL: await anyCollectorPath() }),
+  },
 };
 
 const names = Object.keys(stories);

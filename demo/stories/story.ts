@@ -1,9 +1,7 @@
-import type { Stage } from "../stage.ts";
+import type { Stage, StageOptions } from "../stage.ts";
 
 /** What the demo can show. */
-export interface Story {
-  /** Whether the server has a folder of packages and the supervisor takes them. */
-  usesPackages: boolean;
+export interface Story extends StageOptions {
   /** Throws at the first step that does not truly happen. */
   tell(stage: Stage): Promise<void>;
   /** What to type while everything stays up. */

@@ -30,6 +30,7 @@ export {
   EffectiveConfigSchema,
   type OpAMPConnectionSettings,
   OpAMPConnectionSettingsSchema,
+  type OtherConnectionSettings,
   type PackageAvailable,
   PackageDownloadDetailsSchema,
   type PackageStatus,

@@ -73,7 +73,10 @@ export class AgentService {
   #noteFigures(agent: Agent, { customMessage }: AgentToServer): Agent {
     if (customMessage?.capability !== figuresCapability) return agent;
     const figures = decodeFigures(customMessage);
-    return figures === undefined ? agent : this.#options.fleet.note(agent, { figures });
+    if (figures === undefined) return agent;
+    // After a revert it is not the one whose status was APPLIED last.
+    const appliedHash = figures.configuration.remote_hash ?? undefined;
+    return this.#options.fleet.note(agent, { figures, appliedHash });
   }
 
   #sayGoodbye(connection: Connection, id: string): void {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { figuresSchema } from "../../opamp/figures.ts";
 
 const hash = z.string().describe("Hexadecimal");
 /** Its pattern would be longer than all the rest. */
@@ -75,6 +76,9 @@ export const agentDetailSchema = agentSummarySchema
     packages: z.record(z.string(), packageDetail).nullable(),
     packages_error: z.string().optional(),
     components: components.describe("Available components by kind"),
+    figures: z
+      .nullable(figuresSchema)
+      .describe("What a supervisor of ours said last of what runs and how it fares; times in milliseconds"),
     custom_capabilities: z.array(z.string()),
   })
   .meta({ id: "Agent" });

@@ -50,6 +50,7 @@ export function agentDetail(agent: Agent, assigned: Assigned): z.infer<typeof ag
     packages: packages(state.packageStatuses),
     packages_error: textOf(state.packageStatuses?.errorMessage),
     components: components(state.availableComponents),
+    figures: agent.figures ?? null,
     custom_capabilities: state.customCapabilities?.capabilities ?? [],
   };
 }

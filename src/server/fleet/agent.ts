@@ -44,7 +44,7 @@ export interface Agent {
   /** Milliseconds since the Unix epoch. */
   readonly firstSeen: number;
   readonly lastSeen: number;
-  /** Hash of the last remote configuration it said it had applied, in hexadecimal. */
+  /** Hash of the remote configuration that runs, in hexadecimal: the last it said it had applied, or what its figures say. */
   readonly appliedHash: string | undefined;
   /** What it said last of what runs and how it fares; only a supervisor of ours says it. */
   readonly figures: Figures | undefined;

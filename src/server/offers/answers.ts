@@ -60,7 +60,9 @@ export class Answers {
       log.warn(fields, "configuration failed on the agent");
       const { configuration } = offering.assignedTo(agent);
       const isDesired = configuration !== undefined && configuration.desired.hashHex === hash;
-      return isDesired ? this.#noteRefused(agent, "configuration", configuration.number) : agent;
+      // It had run, and was gone back from: what runs instead is not known until the Agent's figures say so.
+      const noted = agent.appliedHash === hash ? fleet.note(agent, { appliedHash: undefined }) : agent;
+      return isDesired ? this.#noteRefused(noted, "configuration", configuration.number) : noted;
     }
     log.info(fields, "configuration status");
     const applied = status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED;

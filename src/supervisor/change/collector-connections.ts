@@ -10,6 +10,7 @@ import {
 } from "../../opamp/messages.ts";
 import { type Destination, destinationOf } from "../connection/collector/destination.ts";
 import { type JudgeOptions, judgeTelemetry, signals } from "../connection/collector/judge.ts";
+import { judgeOtherConnections } from "../connection/collector/other-connections.ts";
 import { UnusableOfferError } from "../connection/unusable-offer.ts";
 import type { Failure } from "./change.ts";
 import { HostRetry } from "./host-retry.ts";
@@ -30,7 +31,7 @@ interface CollectorConnectionsDeps {
 }
 
 /**
- * Offers of connections that the Collector makes: its own telemetry. Each is judged and tried beside what runs before
+ * Offers of connections that the Collector makes: its own telemetry, and others that its configuration refers to. Each is judged and tried beside what runs before
  * it becomes a change of the configuration; one at a time, and what comes meanwhile waits as one.
  */
 export class CollectorConnections {
@@ -89,7 +90,10 @@ export class CollectorConnections {
     const wanted = mergeOwnTelemetry(before, offers);
     try {
       // Only what is new: what was kept is not refused now for having been kept under other rules.
-      judgeTelemetry(changed(before, wanted), { ...policy, now: clock.now() });
+      const options = { ...policy, now: clock.now() };
+      judgeTelemetry(changed(before, wanted), options);
+      const named = Object.keys(offers.otherConnections).map((name) => [name, wanted.otherConnections[name]]);
+      judgeOtherConnections(before?.otherConnections ?? {}, Object.fromEntries(named), options);
     } catch (error) {
       if (error instanceof UnusableOfferError) return { fault: "own", reason: error.message };
       throw error;

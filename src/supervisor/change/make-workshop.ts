@@ -15,6 +15,7 @@ import { collectSecrets, SecretMasker } from "../configuration/secrets.ts";
 import { readSmallFile } from "../configuration/small-file.ts";
 import { readSource } from "../configuration/sources.ts";
 import type { Tree } from "../configuration/tree.ts";
+import { connectionSecrets } from "../connection/collector/other-connections.ts";
 import type { Program, Programs } from "../packages/programs.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
 import type { Failure } from "./change.ts";
@@ -127,7 +128,7 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
           `local file ${file} is left out: ${problem}`,
         );
       }
-      await masks.learn(composition.tree);
+      await masks.learn(composition.tree, connectionSecrets(inputs.ownTelemetry));
       const violations = checkRestrictions(composition, agent.restrictions);
       return { text: composition.text, contentHash: composition.contentHash, violations };
     },
@@ -223,11 +224,12 @@ class Masks {
     this.#masker = new SecretMasker(fixed);
   }
 
-  async learn(tree: Tree): Promise<void> {
+  async learn(tree: Tree, further: readonly string[]): Promise<void> {
     const secrets = await collectSecrets(tree, {
       env: (name) => this.#env[name],
       readFile: readSmallFile,
     });
+    for (const secret of further) secrets.add(secret);
     // The one that fails, the one that runs and the one to go back to are all that can be quoted.
     this.#learned = [...this.#learned, secrets].slice(-4);
     this.#masker = new SecretMasker([...this.#fixed, ...this.#learned.flatMap((each) => [...each])]);

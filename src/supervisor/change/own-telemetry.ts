@@ -4,9 +4,10 @@ import {
   ConnectionSettingsOffersSchema,
   type TelemetryConnectionSettings,
 } from "../../opamp/messages.ts";
+import { mergeOtherConnections } from "../connection/collector/other-connections.ts";
 
 /**
- * Own telemetry after an offer: a signal that is not in it keeps what it has (AN2), and one that is in it without
+ * Own telemetry and other connections after an offer: a signal that is not in it keeps what it has (AN2), and one that is in it without
  * TLS settings keeps those (AN11). Headers and the certificate were meant for the former endpoint.
  */
 export function mergeOwnTelemetry(
@@ -19,6 +20,7 @@ export function mergeOwnTelemetry(
     ownMetrics: mergeSignal(before?.ownMetrics, offered.ownMetrics),
     ownTraces: mergeSignal(before?.ownTraces, offered.ownTraces),
     ownLogs: mergeSignal(before?.ownLogs, offered.ownLogs),
+    otherConnections: mergeOtherConnections(before?.otherConnections ?? {}, offered.otherConnections),
   };
 }
 

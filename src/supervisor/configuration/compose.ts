@@ -1,5 +1,6 @@
 import { describeError } from "../../foundation/errors.ts";
 import type { AgentConfigMap, ConnectionSettingsOffers } from "../../opamp/messages.ts";
+import { resolveConnections } from "./connection-references.ts";
 import { changeMarkHeader, type ExtensionSettings, extensionFragment } from "./extension-fragment.ts";
 import { keepLink } from "./link.ts";
 import { mergeConfigurations, mergeMaps } from "./merge.ts";
@@ -81,7 +82,8 @@ export function compose(input: CompositionInput, trace: Trace = (tree) => tree):
   };
   const order = sourceOrder(configFiles);
   const layers = order.map((source) => ({ source, tree: treeOf(source) }));
-  const merged = mergeAll(layers);
+  const { otherConnections = {} } = input.ownTelemetry ?? {};
+  const merged = resolveConnections(mergeAll(layers), otherConnections, input.pemPath);
   const tree = keepLink(withPipelines(merged, input.noPipelines), extension);
   return {
     text: writeYaml(tree),

@@ -23,6 +23,7 @@ export interface UpstreamHandlers {
   /** `config` came in the same message. */
   packages(packages: PackagesAvailable, config: AgentRemoteConfig | undefined): void;
   connectionSettings(offers: ConnectionSettingsOffers): void;
+  /** Own telemetry and other connections. */
   ownTelemetry(offers: ConnectionSettingsOffers): void;
   restart(): void;
   customMessage(message: CustomMessage): void;
@@ -241,15 +242,17 @@ export class Upstream {
   }
 
   #onConnectionSettings(offers: ConnectionSettingsOffers): void {
-    const { hash, opamp, ownMetrics, ownTraces, ownLogs } = offers;
+    const { hash, opamp, ownMetrics, ownTraces, ownLogs, otherConnections } = offers;
     if (opamp !== undefined) this.#handlers.connectionSettings(offers);
-    if (ownMetrics === undefined && ownTraces === undefined && ownLogs === undefined) return;
+    const hasTelemetry = ownMetrics !== undefined || ownTraces !== undefined || ownLogs !== undefined;
+    if (!hasTelemetry && Object.keys(otherConnections).length === 0) return;
     this.#handlers.ownTelemetry(
       create(ConnectionSettingsOffersSchema, {
         hash,
         ...(ownMetrics && { ownMetrics }),
         ...(ownTraces && { ownTraces }),
         ...(ownLogs && { ownLogs }),
+        otherConnections,
       }),
     );
   }

@@ -13,6 +13,7 @@ export function agentCapabilities({ capabilities }: SupervisorSettings): bigint 
   add(capabilities.reportsOwnLogs, AgentCapability.ReportsOwnLogs);
   add(capabilities.reportsOwnTraces, AgentCapability.ReportsOwnTraces);
   add(capabilities.acceptsOpampConnectionSettings, AgentCapability.AcceptsOpAMPConnectionSettings);
+  add(capabilities.acceptsOtherConnectionSettings, AgentCapability.AcceptsOtherConnectionSettings);
   add(capabilities.reportsConnectionSettingsStatus, AgentCapability.ReportsConnectionSettingsStatus);
   add(capabilities.acceptsRestartCommand, AgentCapability.AcceptsRestartCommand);
   add(capabilities.reportsHealth, AgentCapability.ReportsHealth);

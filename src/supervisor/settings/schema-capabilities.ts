@@ -7,6 +7,7 @@ const keys = section({
   acceptsRemoteConfig: defaulted("accepts_remote_config", boolean(), false),
   acceptsRestartCommand: defaulted("accepts_restart_command", boolean(), false),
   acceptsOpampConnectionSettings: defaulted("accepts_opamp_connection_settings", boolean(), false),
+  acceptsOtherConnectionSettings: defaulted("accepts_other_connection_settings", boolean(), false),
   reportsEffectiveConfig: defaulted("reports_effective_config", boolean(), true),
   reportsOwnMetrics: defaulted("reports_own_metrics", boolean(), true),
   reportsOwnLogs: defaulted("reports_own_logs", boolean(), false),
@@ -26,6 +27,8 @@ export const capabilitiesSection: SettingSchema<CapabilitySettings> = z.pipe(
   z.transform(({ reportsPackageStatuses, reportsConnectionSettingsStatus, ...others }) => ({
     ...others,
     reportsPackageStatuses: reportsPackageStatuses ?? others.acceptsPackages,
-    reportsConnectionSettingsStatus: reportsConnectionSettingsStatus ?? others.acceptsOpampConnectionSettings,
+    reportsConnectionSettingsStatus:
+      reportsConnectionSettingsStatus ??
+      (others.acceptsOpampConnectionSettings || others.acceptsOtherConnectionSettings),
   })),
 );

@@ -119,6 +119,8 @@ export interface CapabilitySettings {
   readonly acceptsRestartCommand: boolean;
   readonly acceptsOpampConnectionSettings: boolean;
   /** Ours. */
+  readonly acceptsOtherConnectionSettings: boolean;
+  /** Ours. */
   readonly acceptsPackages: boolean;
   readonly reportsEffectiveConfig: boolean;
   readonly reportsOwnMetrics: boolean;
@@ -130,7 +132,7 @@ export interface CapabilitySettings {
   readonly reportsHeartbeat: boolean;
   /** Ours. Not set: as {@link acceptsPackages}. */
   readonly reportsPackageStatuses: boolean;
-  /** Ours. Not set: as {@link acceptsOpampConnectionSettings}. */
+  /** Ours. Not set: whether any connection settings are accepted. */
   readonly reportsConnectionSettingsStatus: boolean;
 }
 

@@ -19,7 +19,11 @@ export interface Destination {
 /** Every PEM text that the configuration of the Collector names as a file. */
 export function pemsOf(offers: ConnectionSettingsOffers | undefined): string[] {
   const destinations = [offers?.ownMetrics, offers?.ownTraces, offers?.ownLogs].map(destinationOf);
-  return destinations.flatMap((each) =>
+  const others = Object.values(offers?.otherConnections ?? {}).map(({ tls, certificate }) => ({
+    ca: authorities(tls),
+    certificate: pemPair(certificate),
+  }));
+  return [...destinations, ...others].flatMap((each) =>
     [each?.ca, each?.certificate?.cert, each?.certificate?.key].filter((pem) => pem !== undefined),
   );
 }
@@ -37,7 +41,7 @@ export function destinationOf(settings: TelemetryConnectionSettings | undefined)
 }
 
 /** The authorities of offered TLS settings, in PEM; undefined for those of the operating system. */
-function authorities(tls: TLSConnectionSettings | undefined): string | undefined {
+export function authorities(tls: TLSConnectionSettings | undefined): string | undefined {
   if (tls === undefined || tls.caPemContents === "") return undefined;
   const { caPemContents, includeSystemCaCertsPool } = tls;
   return includeSystemCaCertsPool

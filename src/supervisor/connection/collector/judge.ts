@@ -38,7 +38,7 @@ export function judgeTelemetry(offers: ConnectionSettingsOffers, options: JudgeO
 }
 
 /** Runs `judge`; what it finds wrong is told of `what`. */
-function naming(what: string, judge: () => void): void {
+export function naming(what: string, judge: () => void): void {
   try {
     judge();
   } catch (error) {
@@ -87,7 +87,7 @@ function judgeSignal(settings: TelemetryConnectionSettings, { allowHttp, now }: 
 /**
  * @throws UnusableOfferError
  */
-function judgeTls({ insecureSkipVerify, caPemContents }: TLSConnectionSettings): void {
+export function judgeTls({ insecureSkipVerify, caPemContents }: TLSConnectionSettings): void {
   if (insecureSkipVerify) throw new UnusableOfferError("it would turn the verification of certificates off");
   if (caPemContents !== "") parseChain(caPemContents, "authority");
 }
@@ -95,7 +95,7 @@ function judgeTls({ insecureSkipVerify, caPemContents }: TLSConnectionSettings):
 /**
  * @throws UnusableOfferError
  */
-function judgeCertificate(
+export function judgeCertificate(
   certificate: { cert: Uint8Array; privateKey: Uint8Array } | undefined,
   now: number,
 ): void {

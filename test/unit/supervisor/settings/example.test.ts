@@ -88,7 +88,7 @@ describe("supervisor.example.yaml", () => {
       ...["allowed_redirect_hosts", "memory_limit", "crash_loop", "restrictions", "format"],
       ...["accepts_packages", "reports_package_statuses", "packages"],
       "trust",
-      ...["own_telemetry", "figures"],
+      ...["own_telemetry", "figures", "accepts_other_connection_settings"],
     ];
     const lines = example.split("\n");
     for (const key of ours) {

@@ -50,6 +50,7 @@ const defaults: SupervisorSettings = {
     acceptsRemoteConfig: false,
     acceptsRestartCommand: false,
     acceptsOpampConnectionSettings: false,
+    acceptsOtherConnectionSettings: false,
     reportsEffectiveConfig: true,
     reportsOwnMetrics: true,
     reportsOwnLogs: false,

@@ -4,8 +4,10 @@ import { createLogger, type Logger, type LogLevel, logLevels, silentLogger } fro
 import { SecretMasker } from "../supervisor/configuration/secrets.ts";
 import type { Systemd } from "../supervisor/operations/systemd.ts";
 import { type LoadedSupervisorSettings, loadSupervisorSettings } from "../supervisor/settings/load.ts";
+import type { TelemetrySettings } from "../supervisor/settings/telemetry-settings.ts";
 import { startSupervisor } from "../supervisor/supervisor.ts";
 import { openTelemetry } from "../supervisor/telemetry/open-telemetry.ts";
+import { RedirectableTelemetry } from "../supervisor/telemetry/redirectable-telemetry.ts";
 import { exitCode, logFormat, nextSignal, parseCommandLine, runProgram, UsageError } from "./command-line.ts";
 import { findOperatorCommand } from "./operator-command-names.ts";
 import { version } from "./version.ts";
@@ -90,13 +92,16 @@ async function run(
   process.on("SIGHUP", () => reloadLocalFiles());
   const log = createLogger({ component: "opamp-agent", ...options });
   const masker = new SecretMasker(secrets);
-  const telemetry = await openTelemetry(settings.telemetry, {
-    version,
-    level: options.level,
-    mask: (text) => masker.mask(text),
-    logger: log,
-    clock: systemClock,
-  });
+  const openPipeline = (wanted: TelemetrySettings) =>
+    openTelemetry(wanted, {
+      version,
+      level: options.level,
+      mask: (text) => masker.mask(text),
+      logger: log,
+      clock: systemClock,
+    });
+  const pipeline = await openPipeline(settings.telemetry);
+  const telemetry = new RedirectableTelemetry(settings.telemetry, pipeline, openPipeline);
   const logger = telemetry.logger("opamp-agent", log);
   for (const warning of warnings) logger.warn({ event: "settings_warning" }, warning);
   process.on("unhandledRejection", (error) => {

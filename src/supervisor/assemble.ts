@@ -41,6 +41,7 @@ import { Verdicts } from "./report/verdicts.ts";
 import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
 import type { SupervisorFiles } from "./storage/supervisor-files.ts";
 import { Observation } from "./telemetry/observation.ts";
+import { offeredDestinations } from "./telemetry/offered-destinations.ts";
 
 const newMark = () => randomBytes(8).toString("hex");
 
@@ -167,6 +168,9 @@ export function assemble(
       await saved("the remote configuration", files.saveRemote(remote));
     }
     if (inputs.ownTelemetry !== undefined) {
+      void telemetry.redirect(
+        offeredDestinations(inputs.ownTelemetry, (pem) => files.snapshots.pemPath(pem)),
+      );
       await saved("the own telemetry settings", files.saveOwnTelemetry(inputs.ownTelemetry));
     }
   };

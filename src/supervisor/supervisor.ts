@@ -22,6 +22,7 @@ import { watchDropFolder } from "./packages/watch-drop-folder.ts";
 import type { Parts, SupervisorDeps, Surroundings } from "./parts.ts";
 import type { SupervisorSettings } from "./settings/supervisor-settings.ts";
 import { openSupervisorFiles, type SupervisorFiles } from "./storage/supervisor-files.ts";
+import { offeredDestinations } from "./telemetry/offered-destinations.ts";
 import { traced } from "./telemetry/tracer.ts";
 import { openTrust } from "./trust/open-trust.ts";
 
@@ -116,6 +117,9 @@ export class Supervisor {
     const described = this.#examine();
     connections.start(described);
     await described;
+    const { lastInputs, snapshots } = this.#files;
+    const offered = offeredDestinations(lastInputs.ownTelemetry, (pem) => snapshots.pemPath(pem));
+    void this.#deps.telemetry.redirect(offered);
     await this.#restore();
     this.#parts.figures.start();
     await this.#watch();

@@ -8,7 +8,7 @@ import type { Metric } from "./metrics.ts";
 import { OfferSpans, type OfferVerdict } from "./offer-spans.ts";
 import { Restarts } from "./restarts.ts";
 import { type MetricFacts, supervisorMetrics } from "./supervisor-metrics.ts";
-import type { Telemetry } from "./telemetry.ts";
+import type { TelemetryPipeline } from "./telemetry.ts";
 
 interface ObservationDeps extends Pick<MetricFacts, "connection" | "certificates" | "storage"> {
   clock: Clock;
@@ -19,14 +19,14 @@ interface ObservationDeps extends Pick<MetricFacts, "connection" | "certificates
 
 /** Watches the supervisor's work for its spans and metrics. Where nobody wants them it costs some additions. */
 export class Observation {
-  readonly #telemetry: Telemetry;
+  readonly #telemetry: TelemetryPipeline;
   readonly #deps: ObservationDeps;
   readonly #offers: OfferSpans;
   readonly #restarts = new Restarts();
   readonly #installs: InstallDurations;
   #metrics: readonly Metric[] = [];
 
-  constructor(telemetry: Telemetry, deps: ObservationDeps) {
+  constructor(telemetry: TelemetryPipeline, deps: ObservationDeps) {
     this.#telemetry = telemetry;
     this.#deps = deps;
     this.#offers = new OfferSpans(telemetry.tracer);

@@ -1,6 +1,6 @@
 import { describeError } from "../../foundation/errors.ts";
 import type { TelemetrySettings } from "../settings/telemetry-settings.ts";
-import { noTelemetry, type Telemetry } from "./telemetry.ts";
+import { noTelemetry, type TelemetryPipeline } from "./telemetry.ts";
 import type { TelemetryOptions } from "./telemetry-options.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { TelemetryOptions } from "./telemetry-options.ts";
 export async function openTelemetry(
   settings: TelemetrySettings,
   options: TelemetryOptions,
-): Promise<Telemetry> {
+): Promise<TelemetryPipeline> {
   const wanted = withoutSwitchedOff(settings);
   const { logs, metrics, traces } = wanted;
   if (logs.processors.length + metrics.readers.length + traces.processors.length === 0) return noTelemetry;

@@ -1,9 +1,23 @@
 import type { LogComponent, Logger } from "../../foundation/logger.ts";
+import type { OtlpSettings } from "../settings/telemetry-settings.ts";
 import type { Metric } from "./metrics.ts";
 import { noTracer, type Tracer } from "./tracer.ts";
 
+/** Where an offer of own telemetry leads each signal. */
+export interface OfferedDestinations {
+  readonly logs?: OtlpSettings | undefined;
+  readonly metrics?: OtlpSettings | undefined;
+  readonly traces?: OtlpSettings | undefined;
+}
+
 /** Where the supervisor's own logs, spans and metrics go besides its log output. */
-export interface Telemetry {
+export interface Telemetry extends TelemetryPipeline {
+  /** What the Collector's own telemetry follows; see redirectable-telemetry.ts. Must not reject. */
+  redirect(offered: OfferedDestinations): Promise<void>;
+}
+
+/** The same for as long as it goes to one place. */
+export interface TelemetryPipeline {
   readonly tracer: Tracer;
   /** A logger whose lines also go out as log records; what goes wrong on the way is only told to `local`. */
   logger(component: LogComponent, local: Logger): Logger;
@@ -16,7 +30,7 @@ export interface Telemetry {
 }
 
 /** Telemetry that nobody asked for. */
-export const noTelemetry: Telemetry = {
+export const noTelemetry: TelemetryPipeline = {
   tracer: noTracer,
   logger: (_component, local) => local,
   observe: () => undefined,

@@ -74,6 +74,13 @@ describe("offered own telemetry", () => {
     expect(statusesOf(host.server, 1)).toEqual(["APPLYING", "APPLIED"]);
     await receiver.waitFor(receiver.logs, ({ body }) => String(body).includes("Everything is ready"));
     await receiver.waitFor(receiver.points, ({ name }) => name.startsWith("otelcol_process_"));
+    // The supervisor's own go to the same place.
+    const own = await receiver.waitFor(
+      receiver.points,
+      ({ name }) => name === "opamp_agent_connection_status",
+    );
+    expect(own.resource).toMatchObject({ "service.name": "opamp-supervisor" });
+    await receiver.waitFor(receiver.logs, ({ attributes }) => attributes.event === "config_updated");
     await host.expectDataFlows();
     expect(pems(host)).toHaveLength(3);
     for (const { mode } of pems(host)) expect(mode).toBe("600");

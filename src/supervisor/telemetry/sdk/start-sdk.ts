@@ -1,7 +1,7 @@
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { wait } from "../../../foundation/clock.ts";
 import type { TelemetrySettings } from "../../settings/telemetry-settings.ts";
-import type { Telemetry } from "../telemetry.ts";
+import type { TelemetryPipeline } from "../telemetry.ts";
 import type { TelemetryOptions } from "../telemetry-options.ts";
 import { Gauges } from "./gauges.ts";
 import { forwardingLogger, makeLoggerProvider } from "./sdk-logs.ts";
@@ -16,7 +16,10 @@ const closeTimeoutMs = 5_000;
  * Starts the OpenTelemetry SDK. Nothing is registered globally: nothing else in this process is traced.
  * An exporter that cannot be set up is left out, with an error in the log.
  */
-export async function startSdk(settings: TelemetrySettings, options: TelemetryOptions): Promise<Telemetry> {
+export async function startSdk(
+  settings: TelemetrySettings,
+  options: TelemetryOptions,
+): Promise<TelemetryPipeline> {
   const { version, level, mask, clock } = options;
   const { promise: instanceId, resolve: identify } = Promise.withResolvers<string | undefined>();
   const resource = supervisorResource({ version, instanceId, given: settings.resource });

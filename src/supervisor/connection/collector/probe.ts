@@ -1,7 +1,9 @@
 import { request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { request as httpsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
 import { describeError, errorCode } from "../../../foundation/errors.ts";
+import { agentFor } from "../../../foundation/proxy/agent.ts";
+import { proxyOfEnvironment } from "../../../foundation/proxy/environment.ts";
 import type { Failure } from "../../change/change.ts";
 import type { Destination } from "./destination.ts";
 
@@ -14,14 +16,15 @@ const unreachable =
 
 /**
  * Sends an empty export request, as the Collector would send its first, so that a destination that cannot be had is
- * known before the present one is given up: the Collector itself would only complain to its log. Never rejects.
+ * known before the present one is given up: the Collector itself would only complain to its log. `environment` is the
+ * Collector's, whose proxies it goes by. Never rejects.
  */
 export async function probeDestination(
   destination: Destination,
-  proxyEnv: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Failure | undefined> {
   try {
-    return judgeStatus(await post(destination, proxyEnv));
+    return judgeStatus(await post(destination, environment));
   } catch (error) {
     const isHost = unreachable.test(errorCode(error) ?? "") || (error as Error).name === "TimeoutError";
     const what = isHost ? "its endpoint cannot be reached" : "its endpoint cannot be used";
@@ -44,25 +47,24 @@ function judgeStatus(status: number): Failure | undefined {
 /** Resolves with the status. */
 async function post(
   { endpoint, headers, ca, certificate }: Destination,
-  proxyEnv: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
+  const url = new URL(endpoint);
+  const signal = AbortSignal.timeout(timeoutMs);
+  // The Collector trusts what the operating system does, and Node by default something else.
+  const tls = { ...certificate, ca: ca ?? systemAuthorities() };
+  const isSecure = url.protocol === "https:";
+  const agent = agentFor(url, proxyOfEnvironment(environment)(url), isSecure ? tls : {});
   const options = {
     method: "POST",
     headers: { ...headers, "Content-Type": "application/x-protobuf", "Content-Length": "0" },
-    signal: AbortSignal.timeout(timeoutMs),
+    signal,
+    agent,
   };
-  const isSecure = new URL(endpoint).protocol === "https:";
-  // The Collector trusts what the operating system does, and Node by default something else.
-  const agent = isSecure
-    ? new HttpsAgent({ ...certificate, ca: ca ?? systemAuthorities(), proxyEnv: { ...proxyEnv } })
-    : undefined;
   try {
     return await new Promise<number>((resolve, reject) => {
-      const request =
-        agent === undefined
-          ? httpRequest(endpoint, { ...options, agent: false })
-          : httpsRequest(endpoint, { ...options, agent });
-      request.on("error", (error) => reject(options.signal.aborted ? options.signal.reason : error));
+      const request = (isSecure ? httpsRequest : httpRequest)(url, options);
+      request.on("error", (error) => reject(signal.aborted ? signal.reason : error));
       request.on("response", (response) => {
         response.on("error", reject);
         response.resume();
@@ -71,7 +73,7 @@ async function post(
       request.end();
     });
   } finally {
-    agent?.destroy();
+    agent.destroy();
   }
 }
 

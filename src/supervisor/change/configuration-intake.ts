@@ -81,6 +81,8 @@ export class ConfigurationIntake {
     workshop.logger.info(log, "the server offers a configuration");
     if (this.#pending === hash) return;
     this.#retry.cancel();
+    // Latest wins, also over one that needs no change and therefore never settles.
+    if (this.#waiting !== undefined && toHex(this.#waiting.configHash) !== hash) this.#forgetWaiting();
     if (book.quarantineOf(hash) !== undefined) {
       // Latest wins: an older offer that still waits is not what the server wants any more.
       road.withdraw("remote");
@@ -196,8 +198,17 @@ export class ConfigurationIntake {
   /** Goes on trying what an earlier process could not do. */
   async resumeWaiting(offer: AgentRemoteConfig): Promise<void> {
     const isRefused = this.#deps.workshop.book.quarantineOf(toHex(offer.configHash)) !== undefined;
-    if (this.#pending !== undefined || isRefused || this.runs(offer)) return;
+    if (this.#pending !== undefined || isRefused || this.runs(offer)) {
+      if (this.#pending !== toHex(offer.configHash)) this.#forgetWaiting();
+      return;
+    }
+    this.#waiting = offer;
     await this.offerRemote(offer);
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = undefined;
+    void this.#deps.saveWaiting?.(undefined);
   }
 
   /** Tries again at once what this host could not do before: it has changed. */

@@ -237,6 +237,27 @@ describe("packages", () => {
     expect(world.running?.healthy).toBe(true);
   });
 
+  it("do not bring back a configuration that the disk refused and that the server has taken back since", async () => {
+    const world = await started();
+    await world.offer(offerOf("good1"));
+    await world.advance(60_000);
+    world.disk.full = true;
+    await world.offer(offerOf("good2"));
+    await world.advance(1_000);
+    await world.offer(offerOf("good1"));
+    await world.advance(1_000);
+    world.disk.full = false;
+    await keep(world, "two");
+    expect(await outcome(world)).toEqual(["good one", "two"]);
+    expect(world.story).toEqual([
+      "APPLYING good1",
+      "APPLIED good1",
+      "APPLYING good2",
+      "FAILED good2",
+      "APPLIED good1",
+    ]);
+  });
+
   it("are installed once the host has time again to find out what they are", async () => {
     const world = await started();
     world.validateHangs = true;

@@ -6,6 +6,7 @@ export interface AgentView {
   connected: boolean;
   health: { healthy: boolean; status: string; last_error?: string } | null;
   remote_config_status: { status: string; hash: string; error?: string } | null;
+  desired_config_hash: string | null;
   effective_config: Record<string, string> | null;
   packages: Record<string, { status: string; version?: string; error?: string }> | null;
 }

@@ -47,8 +47,6 @@ export class World implements AsyncDisposable {
   /** Undefined where this user may not mount one. */
   readonly disk: SmallDisk | undefined;
   readonly pushes: Push[] = [];
-  /** What is to run: the last good push. */
-  expected: Push | undefined;
 
   static async create(): Promise<World> {
     const directory = await mkdtemp(join(tmpdir(), "opamp-soak-"));
@@ -111,7 +109,6 @@ export class World implements AsyncDisposable {
   async push(configuration: object, generation: string, { isGood }: { isGood: boolean }): Promise<Push> {
     const push = { hash: await this.control.push(configuration), isGood, generation };
     this.pushes.push(push);
-    if (isGood) this.expected = push;
     return push;
   }
 
@@ -124,7 +121,7 @@ export class World implements AsyncDisposable {
     if (ready.status !== 200) return `/ready: ${ready.status} ${ready.text.trim()}`;
     const agent = await this.control.agent();
     if (agent === undefined) return "the server does not know the agent";
-    return notAsExpected(agent, this.expected, this.pushes.at(-1));
+    return notAsExpected(agent, this.pushes);
   }
 
   /** What the reported verdict says that is not true; undefined where it is true. */
@@ -224,18 +221,24 @@ export class World implements AsyncDisposable {
   }
 }
 
-function notAsExpected(agent: AgentView, expected: Push | undefined, last: Push | undefined) {
+/**
+ * The server has the last word on what is to run, and takes back what failed: what it wants now has to run, and where
+ * that is bad, any good one.
+ */
+function notAsExpected(agent: AgentView, pushes: readonly Push[]): string | undefined {
   if (!agent.connected) return "the agent is not connected";
   if (agent.health?.healthy !== true) return `the agent is not healthy: ${agent.health?.last_error ?? ""}`;
   const effective = Object.values(agent.effective_config ?? {}).join("\n");
-  if (expected !== undefined && !new RegExp(`generation: ${expected.generation}\\b`).test(effective))
-    return `${expected.generation} does not run`;
-  const verdict = agent.remote_config_status;
-  // A bad one was refused when it came; a server does not offer it again to set a verdict right that others left.
-  if (last?.isGood !== true) return undefined;
-  if (verdict?.hash !== last.hash) return `the verdict is not on ${last.generation}`;
-  if (verdict.status !== "APPLIED") return `${last.generation} is ${verdict.status}: ${verdict.error ?? ""}`;
-  return undefined;
+  const running = /generation: (\w+)/.exec(effective)?.[1];
+  const desired = pushes.find(({ hash }) => hash === agent.desired_config_hash);
+  if (desired?.isGood !== true) {
+    const isGood = pushes.some(({ generation, isGood: good }) => good && generation === running);
+    return isGood ? undefined : `no good configuration runs: ${running ?? "none is known"}`;
+  }
+  if (running !== desired.generation) return `${desired.generation} does not run`;
+  const { hash, status, error = "" } = agent.remote_config_status ?? { hash: "", status: "UNSET" };
+  if (hash !== desired.hash) return `the verdict is not on ${desired.generation}`;
+  return status === "APPLIED" ? undefined : `${desired.generation} is ${status}: ${error}`;
 }
 
 /** Resolves to undefined as soon as `check` finds nothing wrong, or to what is still wrong in the end. */

@@ -37,10 +37,17 @@ function tunnel(agent: HttpAgent, proxy: ForwardProxy, isSecure: boolean): void 
   const destroy = agent.destroy.bind(agent);
   agent.createConnection = (options: ClientRequestArgs, created?: Created) => {
     const target = { host: options.host ?? "localhost", port: Number(options.port) };
-    open(proxy, target, options as ProxyTls, abort.signal).then(
-      (socket) => created?.(null, (isSecure ? secure({ ...options, socket } as object) : socket) as Duplex),
-      (error: Error) => created?.(error, undefined as never),
-    );
+    open(proxy, target, options as ProxyTls, abort.signal)
+      .then((socket) => {
+        try {
+          created?.(null, (isSecure ? secure({ ...options, socket } as object) : socket) as Duplex);
+        } catch (error) {
+          // TLS settings that cannot be used.
+          socket.destroy();
+          throw error;
+        }
+      })
+      .catch((error: Error) => created?.(error, undefined as never));
     return undefined;
   };
   agent.destroy = () => {

@@ -142,3 +142,17 @@ it("a SOCKS proxy is told addresses as such", async () => {
     expect(proxy.requests).toEqual([{ addressType, target: `${target}:4320`, user: undefined }]);
   }
 });
+
+it.each(["wss", "https"] as const)(
+  "a key that does not fit its certificate is outlived behind a proxy too, over %s",
+  async (scheme) => {
+    const { endpoint } = await serverOf(scheme);
+    const { ca, client, server: other } = certificates;
+    const proxy = await startSocksProxy();
+    const settings = { tls: { ca, cert: client.cert, key: other.key }, ...through(proxy.url) };
+    const { session, event } = makeSession(endpoint, { settings });
+    session.start();
+    expect(await event("failed")).toMatchObject({ error: expect.stringContaining("mismatch") });
+    expect(proxy.requests).toHaveLength(1);
+  },
+);

@@ -9,6 +9,7 @@ import { ProblemError } from "./problem.ts";
 import { pushedTo, pushedView, rolloutOf, startedRollout, strategyParameter } from "./push-schema.ts";
 import { orProblem } from "./rollout-problems.ts";
 import type { RolloutsApi } from "./rollouts.ts";
+import { selectorFromBody, selectorSchema } from "./selector-body.ts";
 import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
 export interface PackagesApi {
@@ -17,7 +18,7 @@ export interface PackagesApi {
 }
 
 const offerBody = z
-  .strictObject({ packages: z.record(z.string(), z.string()), selector: z.string().optional() })
+  .strictObject({ packages: z.record(z.string(), z.string()), selector: selectorSchema.optional() })
   .meta({ examples: [{ packages: { collector: "0.150.0" }, selector: "env=prod" }] });
 
 const leftOut = z.array(z.object({ path: z.string(), reason: z.string() })).readonly();
@@ -105,7 +106,8 @@ export function packageRoutes(
         const detail = "give selector in the query or in the body, not both";
         throw new ProblemError("repeated-selector", detail);
       }
-      const selector = selectorFrom(query.selector ?? body.selector);
+      const selector =
+        body.selector === undefined ? selectorFrom(query.selector) : selectorFromBody(body.selector);
       const set = await packageSet(catalogue, body.packages);
       const started = await orProblem(async () =>
         rollouts.start({

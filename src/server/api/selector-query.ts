@@ -7,7 +7,9 @@ import { ProblemError } from "./problem.ts";
 export const selectorParameter = z
   .string()
   .optional()
-  .describe("The agents meant, such as env=prod,region in (eu,us); every agent when it is left out");
+  .describe(
+    "The agents meant, such as env=prod,region in (eu,us) || service.version<2.0.0; every agent when it is left out",
+  );
 
 /**
  * The Agents that `?selector=` picks; every Agent when it is left out.

@@ -51,7 +51,10 @@ export function parseAudience(text: string): { text: string; fits(agent: Selecta
   }
   if (text.startsWith(selectorPrefix)) {
     const selector = parseSelector(text.slice(selectorPrefix.length));
-    if (selector.terms.length === 0) throw new Error("an empty selector; write fleet for every host");
+    if (selector.text === "") throw new Error("an empty selector; write fleet for every host");
+    if (selector.asksState) {
+      throw new Error("a selector of capabilities or components; the host only compares uid and attributes");
+    }
     return { text: `${selectorPrefix}${selector.text}`, fits: (agent) => selector.matches(agent) };
   }
   throw new Error(

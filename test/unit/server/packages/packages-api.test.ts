@@ -76,6 +76,13 @@ describe("POST /api/v1/packages/offer", () => {
       /collector and otelcol are both/,
     ],
     ["an empty selector", '{"packages":{},"selector":""}', /leave it out/],
+    ["an empty selector object", '{"packages":{},"selector":{"labels":{}}}', /leave it out/],
+    [
+      "a selector of something unknown",
+      '{"packages":{},"selector":{"labels":{"capability:Flies":""}}}',
+      /expected one of ReportsStatus/,
+    ],
+    ["a mistyped selector object", '{"packages":{},"selector":{"label":{}}}', /wrong: selector/],
     ["a bad selector", '{"packages":{},"selector":"a b"}', /at character 3/],
   ])("refuses %s, and changes nothing", async (_, body, detail) => {
     const online = await startPackageServer({
@@ -101,6 +108,20 @@ describe("POST /api/v1/packages/offer", () => {
     expect((await push("?selector=env=prod", { packages })).json).toMatchObject({ selector: "env=prod" });
     expect((await push("?selector=env=prod", { packages, selector: "env=dev" })).status).toBe(400);
     expect((await push("?selectr=env=prod", { packages })).status).toBe(400);
+  });
+
+  it("takes a selector as an object too", async () => {
+    const online = await startPackageServer({ "a/1/f": "x" });
+    const selector = {
+      labels: { env: "prod", region: ["eu", "us"] },
+      uids: ["0198c0de-0000-7000-8000-00000000000a"],
+      any: ["gpu", { labels: { "component:receiver/otlp": "" } }],
+      all: ["service.version>=2.0.0"],
+    };
+    const { json } = await online.post("/api/v1/packages/offer", { packages: { a: "1" }, selector });
+    expect(json.selector).toBe(
+      'env=prod,region in (eu,us),uid in (0198c0de-0000-7000-8000-00000000000a),service.version>=2.0.0,(gpu||component:receiver/otlp="")',
+    );
   });
 
   it("names a file that waits to be left alone", async () => {

@@ -108,6 +108,7 @@ describe("a host with agent.trust.config_keys", () => {
     [`urn:uuid:${agent.id.toUpperCase()}`, undefined],
     ["selector:env=prod,host.name in (a,b)", undefined],
     ["selector:env=dev", "wrong audience"],
+    ["selector:!capability:AcceptsRestartCommand", "wrong audience"],
     ["selector:", "wrong audience"],
     ["selector:((", "wrong audience"],
     ["urn:uuid:0198c8b1-0000-7000-8000-000000000001", "wrong audience"],

@@ -20,6 +20,8 @@ export interface AgentServiceOptions {
   answers: Answers;
 }
 
+const notConnected = "the agent is not connected";
+
 /** The server's side of every conversation: what an Agent reports goes into the fleet, what it is due comes back. */
 export class AgentService {
   readonly #options: AgentServiceOptions;
@@ -50,15 +52,22 @@ export class AgentService {
     return this.#answerTo(noted, merged, connection, message);
   }
 
+  /** Why the Agent cannot be ordered to restart, or undefined. */
+  obstacleToRestart({ presence, state }: Agent): string | undefined {
+    if (!hasBits(state.capabilities, AgentCapability.AcceptsRestartCommand)) {
+      return "the agent does not accept restart commands (AcceptsRestartCommand)";
+    }
+    return presence.t === "gone" ? notConnected : undefined;
+  }
+
   /** Orders the Agent to restart its Collector; the command travels alone (SX1). */
   restart(agent: Agent): RestartResult {
-    if (!hasBits(agent.state.capabilities, AgentCapability.AcceptsRestartCommand)) {
-      return { t: "refused", reason: "the agent does not accept restart commands (AcceptsRestartCommand)" };
-    }
+    const reason = this.obstacleToRestart(agent);
+    if (reason !== undefined) return { t: "refused", reason };
     const { presence } = agent;
     switch (presence.t) {
       case "gone":
-        return { t: "refused", reason: "the agent is not connected" };
+        return { t: "refused", reason: notConnected };
       case "polling":
         this.#options.fleet.note(agent, { restartWaiting: true });
         return { t: "waits-for-poll" };

@@ -20,6 +20,7 @@ export type ServerEvent =
       status: string;
       error: string | null;
     }
+  | { type: "group.changed"; group: string }
   | {
       type: "package.status";
       agent_id: string;
@@ -47,6 +48,7 @@ export const serverEventTypes = Object.keys({
   "agent.changed": true,
   "offer.made": true,
   "offer.answered": true,
+  "group.changed": true,
   "package.status": true,
   "rollout.changed": true,
 } satisfies Record<ServerEventType, true>) as readonly ServerEventType[];

@@ -13,12 +13,14 @@ import { AuditLog } from "./audit/audit-log.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
+import { Groups } from "./fleet/groups.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { Answers } from "./offers/answers.ts";
 import { Offering } from "./offers/offering.ts";
 import { RuleBook } from "./offers/rule-book.ts";
 import { noPackages } from "./packages/package-composer.ts";
 import { openPackages } from "./packages/packages.ts";
+import { Restarts } from "./restarts.ts";
 import { goBack } from "./rollouts/go-back.ts";
 import { Prometheus } from "./rollouts/prometheus.ts";
 import { ReleasedAgents } from "./rollouts/released-agents.ts";
@@ -154,9 +156,13 @@ async function serve(
       },
     },
   );
+  const groups = await Groups.open({ database, clock, events });
+  const restarts = new Restarts({ fleet, service, clock, log });
   const state = { ready: false };
   const api = await createApi({
     rooms: {
+      groups,
+      restarts,
       events,
       clock,
       fleet,
@@ -217,6 +223,7 @@ async function serve(
     async close() {
       state.ready = false;
       agents.stopAccepting();
+      restarts.close();
       await endpoint.close(1001);
       fleet.close();
       await rollouts.close();

@@ -1,38 +1,38 @@
 import type { FastifyReply } from "fastify";
 import * as z from "zod";
-import { formatInstanceUid, parseInstanceUid } from "../../opamp/instance-uid.ts";
-import type { AgentService } from "../agent-service.ts";
 import type { Agent } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { Groups } from "../fleet/groups.ts";
 import type { Offering } from "../offers/offering.ts";
+import { findAgent, oneAgent } from "./agent-parameter.ts";
 import { agentDetailSchema, agentSummarySchema } from "./agent-schema.ts";
 import { agentDetail, agentSummary } from "./agent-view.ts";
 import type { Api } from "./api.ts";
 import { longListJson } from "./long-list.ts";
 import { comparePositions, linkNext, nextPage, type Position, pageOf, pageParameters } from "./page.ts";
-import { ProblemError } from "./problem.ts";
 import { selectorFrom, selectorParameter } from "./selector-query.ts";
 
 export interface AgentsApi {
   fleet: Fleet;
-  service: AgentService;
+  groups: Groups;
   offering: Offering;
 }
-
-const oneAgent = z.object({ instance_uid: z.string().describe("The agent's instance UID, a UUID") });
 
 const filterParameters = {
   connected: z.enum(["true", "false"]).optional(),
   healthy: z.enum(["true", "false"]).optional().describe("As they say themselves; neither: they do not say"),
+  group: z.string().optional().describe("Those of this group"),
   config_hash: z.string().optional().describe("Those that run this configuration"),
 };
 
 type Filter = z.infer<z.ZodObject<typeof filterParameters>>;
 
-function passes({ presence, state, appliedHash }: Agent, filter: Filter): boolean {
-  const { connected, healthy, config_hash } = filter;
+function passes(agent: Agent, filter: Filter, groups: Groups): boolean {
+  const { presence, state, appliedHash } = agent;
+  const { connected, healthy, group, config_hash } = filter;
   if (connected !== undefined && String(presence.t !== "gone") !== connected) return false;
   if (healthy !== undefined && String(state.health?.healthy) !== healthy) return false;
+  if (group !== undefined && groups.of(agent)?.name !== group) return false;
   return config_hash === undefined || appliedHash === config_hash;
 }
 
@@ -41,7 +41,7 @@ function positionOf({ firstSeen, id }: Agent): Position {
   return [firstSeen, id];
 }
 
-export function agentRoutes(api: Api, { fleet, service, offering }: AgentsApi): void {
+export function agentRoutes(api: Api, { fleet, groups, offering }: AgentsApi): void {
   api.get(
     "/api/v1/agents",
     {
@@ -54,7 +54,7 @@ export function agentRoutes(api: Api, { fleet, service, offering }: AgentsApi): 
     },
     async (request, reply) => {
       const { query } = request;
-      const found = fleet.list(selectorFrom(query.selector)).filter((agent) => passes(agent, query));
+      const found = fleet.list(selectorFrom(query.selector)).filter((agent) => passes(agent, query, groups));
       const inOrder = found.sort((a, b) => comparePositions(positionOf(a), positionOf(b)));
       const { items, next } = pageOf(inOrder, query, positionOf);
       linkNext(request, reply, next);
@@ -70,48 +70,12 @@ export function agentRoutes(api: Api, { fleet, service, offering }: AgentsApi): 
         tags: ["agents"],
         summary: "One agent, with what can be large",
         params: oneAgent,
-        response: { 200: agentDetailSchema },
+        response: { 200: agentDetailSchema.extend({ group: z.string().nullable() }) },
       },
     },
     async ({ params }) => {
-      const agent = findAgent(fleet, params.instance_uid);
-      return agentDetail(agent, offering.assignedTo(agent));
+      const agent = findAgent(fleet, params);
+      return { ...agentDetail(agent, offering.assignedTo(agent)), group: groups.of(agent)?.name ?? null };
     },
   );
-
-  api.post(
-    "/api/v1/agents/:instance_uid/restart",
-    {
-      schema: {
-        tags: ["agents"],
-        summary: "Has an agent restart its Collector; only its next reports tell how it went",
-        params: oneAgent,
-        response: {
-          202: z.object({ id: z.string(), sent: z.boolean(), reason: z.string().optional() }),
-        },
-      },
-    },
-    async ({ params }, reply) => {
-      const agent = findAgent(fleet, params.instance_uid);
-      const result = service.restart(agent);
-      switch (result.t) {
-        case "refused":
-          throw new ProblemError("cannot-restart", `agent ${agent.id}: ${result.reason}`);
-        case "sent":
-          return reply.code(202).send({ id: agent.id, sent: true });
-        case "waits-for-poll":
-          return reply.code(202).send({ id: agent.id, sent: false, reason: "sent at its next poll" });
-      }
-    },
-  );
-}
-
-function findAgent(fleet: Fleet, text: string): Agent {
-  const uid = parseInstanceUid(text);
-  if (uid === undefined) {
-    throw new ProblemError("bad-instance-uid", `${JSON.stringify(text)} is not a UUID`);
-  }
-  const agent = fleet.get(formatInstanceUid(uid));
-  if (agent === undefined) throw new ProblemError("no-such-agent", `no agent ${text} was heard so far`);
-  return agent;
 }

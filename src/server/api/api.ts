@@ -5,6 +5,7 @@ import type { Logger } from "../../foundation/logger.ts";
 import type { People } from "../access/people.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import { addAccessControl } from "./access-control.ts";
+import { type AgentRestartsApi, agentRestartRoutes } from "./agent-restarts.ts";
 import { type AgentsApi, agentRoutes } from "./agents.ts";
 import { auditRoutes } from "./audit.ts";
 import { addAudit } from "./audited.ts";
@@ -13,6 +14,7 @@ import { addConventions } from "./conventions.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
 import { answerError, toJson } from "./errors.ts";
 import { type EventsApi, eventRoutes } from "./events.ts";
+import { type GroupsApi, groupRoutes } from "./groups.ts";
 import type { IdempotencyStore } from "./idempotency-store.ts";
 import { type KeysApi, keyRoutes } from "./keys.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
@@ -33,7 +35,14 @@ export type Api = FastifyInstance<
 >;
 
 export interface ApiOptions {
-  rooms: AgentsApi & EventsApi & PackagesApi & ProbesApi & RolloutsApi & KeysApi;
+  rooms: AgentsApi &
+    AgentRestartsApi &
+    EventsApi &
+    GroupsApi &
+    PackagesApi &
+    ProbesApi &
+    RolloutsApi &
+    KeysApi;
   people: People;
   audit: AuditLog;
   idempotency: IdempotencyStore;
@@ -72,6 +81,8 @@ export async function createApi({
   await describeRoutes(api);
   probeRoutes(api, rooms);
   agentRoutes(api, rooms);
+  agentRestartRoutes(api, rooms);
+  groupRoutes(api, rooms);
   configRoutes(api, rooms);
   eventRoutes(api, rooms);
   packageRoutes(api, rooms);

@@ -21,7 +21,7 @@ export function addRepresentations(api: Api): void {
     if (tag !== undefined) {
       reply.header("etag", quoted(tag));
       const known = request.headers["if-none-match"];
-      if (known !== undefined && names(known, tag)) {
+      if (known !== undefined && namesTag(known, tag)) {
         reply.code(304).removeHeader("content-type");
         return null;
       }
@@ -38,7 +38,8 @@ export function addRepresentations(api: Api): void {
 
 const compressedSuffix = "-gzip";
 
-function tagOf(payload: string | Buffer): string {
+/** What names the bytes of an answer, before they are compressed. */
+export function tagOf(payload: string | Buffer): string {
   return createHash("sha1").update(payload).digest("base64url");
 }
 
@@ -46,8 +47,8 @@ function quoted(tag: string): string {
   return `"${tag}"`;
 }
 
-/** Whether a list of entity tags names this one, compressed or not. */
-function names(list: string, tag: string): boolean {
+/** Whether a list of entity tags, `If-Match` or `If-None-Match`, names this one, compressed or not. */
+export function namesTag(list: string, tag: string): boolean {
   if (list.trim() === "*") return true;
   return [...list.matchAll(/"([^"]*)"/g)].some(([, each]) => each?.replace(compressedSuffix, "") === tag);
 }

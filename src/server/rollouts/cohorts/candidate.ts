@@ -1,9 +1,7 @@
-import type { Labels } from "../../fleet/labels.ts";
+import type { Selectable } from "../../../opamp/selector.ts";
 
 /** An Agent that a rollout may reach, as placing it needs it. */
-export interface Candidate {
-  readonly id: string;
-  readonly labels: Labels;
+export interface Candidate extends Required<Selectable> {
   /** Whether an offer could reach it now. */
   readonly reachable: boolean;
   /** Why it cannot be offered this at all, in words; undefined when it can. */

@@ -53,7 +53,7 @@ const strategyDocument = z
       context.addIssue({ code: "custom", message, path });
     stages.forEach((stage, index) => {
       const isLast = index === stages.length - 1;
-      const isAll = stage.share === 1 && (stage.selector?.terms.length ?? 0) === 0;
+      const isAll = stage.share === 1 && (stage.selector?.text ?? "") === "";
       if (isLast && !isAll) {
         complain("the last stage reaches everybody: share: 100%, and no selector", ["stages", index]);
       }

@@ -175,6 +175,7 @@ export function agentsThat(
   return Array.from({ length: count }, (_, index) => ({
     id: `agent-${index}`,
     labels: {},
+    state: { capabilities: 0n },
     reachable: true,
     blocked: undefined,
     behaviour,

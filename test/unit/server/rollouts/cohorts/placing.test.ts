@@ -18,7 +18,7 @@ function stageOf(share: number, selector = ""): Stage {
 }
 
 function agent(id: string, more: Partial<Candidate> = {}): Candidate {
-  return { id, labels: {}, reachable: true, blocked: undefined, ...more };
+  return { id, labels: {}, state: { capabilities: 0n }, reachable: true, blocked: undefined, ...more };
 }
 
 function fleetOf(count: number, more: Partial<Candidate> = {}): Candidate[] {
@@ -50,6 +50,7 @@ const idsOf = ({ added }: ReturnType<typeof place>) => added.map((each) => each.
 const candidates = fc.uniqueArray(
   fc.record({
     id: fc.uuid(),
+    state: fc.constant({ capabilities: 0n }),
     labels: fc.record({ "deployment.canary": fc.constantFrom("true", "false") }, { requiredKeys: [] }),
     reachable: fc.boolean(),
     blocked: fc.option(fc.constant("no"), { nil: undefined, freq: 5 }),

@@ -11,12 +11,14 @@ import { version } from "./version.ts";
 
 const usage = `Usage: opamp-server [--config FILE] [--log-level LEVEL]
        opamp-server validate --config FILE
+       opamp-server ctl COMMAND
 
 The control plane of a fleet: serves OpAMP to agents and a management API to operators.
 Without --config it serves agents on port 4320 of every address, and operators on 127.0.0.1:4321 only.
 
 Commands:
   validate          check a settings file and its certificates, and start nothing
+  ctl               ask and command a running server, from anywhere: see opamp-server ctl --help
 
 Options:
   --config FILE     settings (server.yaml); every key is explained in server.example.yaml
@@ -31,6 +33,10 @@ Exit codes: 0 stopped as told or nothing wrong, 1 could not start or run, 2 bad 
 `;
 
 async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "ctl") {
+    const { runCtl } = await import("./ctl/ctl.ts");
+    return await runCtl(argv.slice(1));
+  }
   const args = parseCommandLine(argv);
   try {
     switch (args.command) {

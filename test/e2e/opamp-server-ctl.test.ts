@@ -22,8 +22,12 @@ describe("opamp-server ctl", () => {
     await eventually("the stream is open", () => events.errors.includes("following"));
     const file = join(tempDir(), "collector.yaml");
     await writeFile(file, "receivers:\n");
-    const push = await ctl("config", "push", file, "--selector", "env=prod", "--server", management.href);
-    expect(push).toMatchObject({ code: 0, output: expect.stringMatching(/1 of 1 agents have the offer/) });
+    const url = management.href;
+    const push = await ctl("config", "push", file, "--selector", "env=prod", "--server", url);
+    expect(push).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/1 of 1 agents have the offer now/),
+    });
     expect((await agent.receive()).remoteConfig).toBeDefined();
     const list = await ctl("--server", management.href, "agents", "--json");
     expect(JSON.parse(list.output)).toMatchObject({ agents: [{ labels: { env: "prod" } }] });

@@ -8,6 +8,8 @@ import { diffLines } from "./line-diff.ts";
 const pushed = z.object({
   config_hash: z.string(),
   selector: z.string(),
+  rollout: z.string(),
+  strategy: z.string(),
   matched: z.int(),
   offered: z.int(),
   pending: z.array(z.object({ id: z.string(), reason: z.string() })),
@@ -19,6 +21,9 @@ export const configCommand: CtlCommand = {
   summary: "push a configuration, show the one an agent runs, or what a file would change of it",
   options: {
     selector: { type: "string", help: "SELECTOR  push: to these agents only" },
+    strategy: { type: "string", help: "NAME      push: the rollout's; immediate: all at once" },
+    message: { type: "string", help: "TEXT       push: what it is for" },
+    reissue: { type: "boolean", help: "           push: under a new hash, also to agents that refused it" },
     packages: { type: "string", help: "LIST      push: name:version,... with it, in one message" },
     empty: {
       type: "boolean",
@@ -51,7 +56,14 @@ async function push({ api, json, print, readFile }: CtlContext, call: CtlCall, r
   if (selector?.trim() === "") throw new UsageError("--selector is empty: leave it out to mean every agent");
   const answer = await api.call("/api/v1/config", {
     method: "POST",
-    query: { selector, packages: call.text("packages"), empty: empty ? "true" : undefined },
+    query: {
+      selector,
+      packages: call.text("packages"),
+      strategy: call.text("strategy"),
+      message: call.text("message"),
+      reissue: call.has("reissue") ? "true" : undefined,
+      empty: empty ? "true" : undefined,
+    },
     headers: { "content-type": "application/yaml" },
     body: file === undefined ? new Uint8Array() : await readFile(file),
   });
@@ -59,8 +71,9 @@ async function push({ api, json, print, readFile }: CtlContext, call: CtlCall, r
     print(JSON.stringify(answer));
     return exitCode.ok;
   }
-  const { config_hash, matched, offered, pending, skipped } = pushed.parse(answer);
-  print(`configuration ${shortHash(config_hash)}: ${offered} of ${matched} agents have the offer`);
+  const { config_hash, matched, offered, pending, rollout, skipped, strategy } = pushed.parse(answer);
+  print(`configuration ${shortHash(config_hash)}, rollout ${plainLine(rollout)} (${plainLine(strategy)})`);
+  print(`${offered} of ${matched} agents have the offer now`);
   for (const { id, reason } of [...pending, ...skipped]) print(`  ${plainLine(id)} ${plainLine(reason)}`);
   return exitCode.ok;
 }

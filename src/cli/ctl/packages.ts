@@ -23,12 +23,20 @@ const catalogue = z.object({
   problems: z.array(z.object({ path: z.string(), reason: z.string() })),
 });
 
-const offer = z.object({ packages_hash: z.string(), matched: z.int(), offered: z.int() });
+const offer = z.object({
+  packages_hash: z.string(),
+  matched: z.int(),
+  offered: z.int(),
+  rollout: z.string(),
+});
 
 export const packagesCommand: CtlCommand = {
   usage: "packages [offer NAME:VERSION...]",
   summary: "list the packages that can be offered, or make these, and no others, the desired ones",
-  options: { selector: { type: "string", help: "SELECTOR  offer: to these agents only" } },
+  options: {
+    selector: { type: "string", help: "SELECTOR  offer: to these agents only" },
+    strategy: { type: "string", help: "NAME      offer: the rollout's; immediate: all at once" },
+  },
   async run(context, call) {
     const [what, ...wanted] = call.positionals;
     if (what === undefined) return await list(context);
@@ -70,11 +78,15 @@ async function offerThem({ api, json, print }: CtlContext, call: CtlCall, wanted
   if (pairs.length === 0) throw new UsageError("packages offer: expected NAME:VERSION");
   const answer = await api.call("/api/v1/packages/offer", {
     method: "POST",
-    query: { selector: call.text("selector") },
+    query: { selector: call.text("selector"), strategy: call.text("strategy") },
     body: { packages: Object.fromEntries(pairs) },
   });
-  const { matched, offered, packages_hash } = offer.parse(answer);
-  if (json) print(JSON.stringify(answer));
-  else print(`packages ${shortHash(packages_hash)}: ${offered} of ${matched} agents have the offer`);
+  if (json) {
+    print(JSON.stringify(answer));
+    return exitCode.ok;
+  }
+  const { matched, offered, packages_hash, rollout } = offer.parse(answer);
+  print(`packages ${shortHash(packages_hash)}, rollout ${plainLine(rollout)}`);
+  print(`${offered} of ${matched} agents have the offer now`);
   return exitCode.ok;
 }

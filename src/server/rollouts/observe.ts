@@ -25,7 +25,7 @@ const capabilities: Readonly<Record<OfferKind, { accepts: bigint; reports: bigin
 /** An Agent as placing it needs it. */
 export function candidateOf(agent: Agent, changes: readonly Change[]): Candidate {
   const blocked = changes.map((change) => whyBlocked(agent, change)).find((reason) => reason !== undefined);
-  return { id: agent.id, labels: agent.labels, reachable: isReachable(agent), blocked };
+  return { id: agent.id, labels: agent.labels, state: agent.state, reachable: isReachable(agent), blocked };
 }
 
 function whyBlocked(agent: Agent, { kind, hash }: Change): string | undefined {

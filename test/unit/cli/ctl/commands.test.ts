@@ -99,13 +99,20 @@ describe("ctl config", () => {
   it("pushes a file as it is, and says whom it did not reach", async () => {
     const online = await startTestServer();
     const { agent } = await join(online, { env: "prod" });
-    const { all } = await ctl(online, configCommand, ["push", "c.yaml"], text);
-    expect(all).toBe(`configuration ${yaml(text).hashHex.slice(0, 12)}: 1 of 1 agents have the offer`);
+    const { printed } = await ctl(online, configCommand, ["push", "f", "--strategy", "immediate"], text);
+    expect(printed).toEqual([
+      expect.stringMatching(
+        `^configuration ${yaml(text).hashHex.slice(0, 12)}, rollout \\S+ \\(immediate\\)$`,
+      ),
+      "1 of 1 agents have the offer now",
+    ]);
     expect(Buffer.from((await agent.receive()).remoteConfig!.config!.configMap[""]!.body).toString()).toBe(
       text,
     );
     await agent.close();
-    expect((await ctl(online, configCommand, ["push", "c.yaml"], "a: 1\n")).all).toMatch(/is not connected/);
+    expect(
+      (await ctl(online, configCommand, ["push", "f", "--strategy", "immediate"], "a: 1\n")).all,
+    ).toMatch(/is not connected/);
   });
 
   it.each([
@@ -177,7 +184,7 @@ describe("ctl packages", () => {
     expect(printed[1]).toMatch(/^collector +0\.150\.0 +top-level +otelcol +3 /);
     expect(printed[2]).toMatch(/^! left out: .*odd\/1: expected one file/);
     const offered = await ctl(online, packagesCommand, ["offer", "collector:0.150.0"]);
-    expect(offered.all).toMatch(/: 0 of 0 agents have the offer$/);
+    expect(offered.all).toMatch(/^0 of 0 agents have the offer now$/m);
     await expect(ctl(online, packagesCommand, ["offer", "collector"])).rejects.toThrow(UsageError);
   });
 });

@@ -80,8 +80,9 @@ export function groupRoutes(api: Api, { groups }: GroupsApi): void {
       const known = groups.get(params.name);
       checkPreconditions(request, known && groupView(known));
       const selector = selectorFromBody(body.selector);
-      const group = await groups.put(params.name, { ...body, selector });
-      return reply.code(known === undefined ? 201 : 200).send(groupView(group));
+      const group = groupView(await groups.put(params.name, { ...body, selector }));
+      request.change = { target: `group ${params.name}`, before: known && groupView(known), after: group };
+      return reply.code(known === undefined ? 201 : 200).send(group);
     },
   );
 
@@ -97,8 +98,10 @@ export function groupRoutes(api: Api, { groups }: GroupsApi): void {
     },
     async (request, reply) => {
       const { name } = request.params;
-      checkPreconditions(request, groupView(find(name)));
+      const before = groupView(find(name));
+      checkPreconditions(request, before);
       await groups.remove(name);
+      request.change = { target: `group ${name}`, before };
       return reply.code(204).send();
     },
   );

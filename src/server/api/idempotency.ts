@@ -54,8 +54,9 @@ function checkedKey(key: string | string[]): string {
   });
 }
 
-/** The body is still as it was sent. */
-function fingerprintOf({ method, url, body }: FastifyRequest): string {
+/** The body is still as it was sent. Somebody else's key is not this one, even when it is spelled the same. */
+function fingerprintOf({ method, url, body, identity }: FastifyRequest): string {
   const bytes = body instanceof Uint8Array ? body : new Uint8Array();
-  return createHash("sha256").update(`${method} ${url}\n`).update(bytes).digest("base64url");
+  const who = JSON.stringify([identity?.by, identity?.name]);
+  return createHash("sha256").update(`${who} ${method} ${url}\n`).update(bytes).digest("base64url");
 }

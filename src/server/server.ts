@@ -10,6 +10,7 @@ import { AgentService } from "./agent-service.ts";
 import { createApi } from "./api/api.ts";
 import { MemoryIdempotencyStore } from "./api/idempotency-store.ts";
 import { AuditLog } from "./audit/audit-log.ts";
+import { configurationRows } from "./configurations/configuration-rows.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
@@ -170,6 +171,7 @@ async function serve(
       offering,
       rollouts,
       strategies,
+      storedConfiguration: (hash) => configurationRows.load(database.query, hash),
       goBack: (wish) => goBack({ rollouts, rules, fleet, database }, wish),
       catalogue: packages?.catalogue,
       isReady: () => state.ready,

@@ -17,6 +17,7 @@ import { type EventsApi, eventRoutes } from "./events.ts";
 import { type GroupsApi, groupRoutes } from "./groups.ts";
 import type { IdempotencyStore } from "./idempotency-store.ts";
 import { type KeysApi, keyRoutes } from "./keys.ts";
+import { newRolloutRoutes } from "./new-rollout.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
 import { type ProbesApi, probeRoutes } from "./probes.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -87,6 +88,7 @@ export async function createApi({
   eventRoutes(api, rooms);
   packageRoutes(api, rooms);
   rolloutRoutes(api, rooms);
+  newRolloutRoutes(api, rooms);
   strategyRoutes(api, rooms);
   rollbackRoutes(api, rooms);
   keyRoutes(api, rooms);

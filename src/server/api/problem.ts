@@ -28,6 +28,7 @@ const problems = {
   "label-of-agent": [409, "Label of the agent itself"],
   "no-such-group": [404, "No such group"],
   "no-such-agent": [404, "No such agent"],
+  "no-such-configuration": [404, "No such configuration"],
   "no-such-rollout": [404, "No such rollout"],
   "no-such-strategy": [404, "No such strategy"],
   "no-such-token": [404, "No such API key"],

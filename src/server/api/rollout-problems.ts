@@ -4,6 +4,7 @@ import { ProblemError, type ProblemName } from "./problem.ts";
 
 const names = {
   "no-such-rollout": "no-such-rollout",
+  "no-such-configuration": "no-such-configuration",
   "no-such-strategy": "no-such-strategy",
   "not-now": "rollout-not-now",
   quarantined: "hash-quarantined",

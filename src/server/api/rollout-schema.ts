@@ -80,4 +80,34 @@ export const memberSchema = z.object({
   answer: z.enum(["none", "applied", "failed"]),
   answered_at: z.string().nullable(),
   error: z.string().nullable(),
+  back: z
+    .enum(["back", "under-way", "away", "nothing-below", "silent", "failed"])
+    .nullable()
+    .describe("How far it is on its way back, where the rollout is taken back"),
+});
+
+/** A rollout to be started, of a configuration that this server has. */
+export const newRolloutBody = z
+  .strictObject({
+    config_hash: z
+      .string()
+      .regex(/^(sha256-)?[0-9a-f]{64}$/i)
+      .describe("HEX or sha256-HEX, of a configuration that was pushed once"),
+    selector: z.string().optional(),
+    strategy: z
+      .union([z.string().min(1), z.record(z.string(), z.unknown())])
+      .optional()
+      .describe("A name, or a whole document; left out: rollouts.default_strategy"),
+    message: z.string().default(""),
+    reissue: z.boolean().default(false).describe("Under a new hash, so that who refused it tries it again"),
+    id: z.uuid().optional().describe("Of a preview, so that the same agents come into the same stages"),
+  })
+  .meta({ examples: [{ config_hash: "0123456789abcdef".repeat(4), selector: "env=prod" }] });
+
+export const previewSchema = z.object({
+  id: z.string().describe("Start the rollout under it, and the stages are these"),
+  stages: z.array(z.object({ name: z.string(), adds: z.array(z.string()) })),
+  blocked: z.array(z.object({ id: z.string(), reason: z.string() })),
+  unreachable: z.array(z.string()),
+  nothing_below: z.array(z.string()).describe("Have nothing to go back to"),
 });

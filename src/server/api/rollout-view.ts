@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { Return } from "../rollouts/course/rollback.ts";
 import type { Member, Rollout, StoryEntry } from "../rollouts/course/rollout.ts";
 import type { Running } from "../rollouts/course/state.ts";
 import type { Entry } from "../rollouts/rollout-book.ts";
@@ -54,7 +55,7 @@ export function storyView({ at, ...entry }: StoryEntry): z.infer<typeof storyEnt
   return { ...entry, at: timeOf(at), findings: [...entry.findings] };
 }
 
-export function memberView(member: Member): z.infer<typeof memberSchema> {
+export function memberView(member: Member, back: Return | undefined): z.infer<typeof memberSchema> {
   const { answer, because, id, offeredAt, releasedAt, stage } = member;
   return {
     id,
@@ -65,6 +66,7 @@ export function memberView(member: Member): z.infer<typeof memberSchema> {
     answer: answer.t,
     answered_at: answer.t === "none" ? null : timeOf(answer.at),
     error: answer.t === "failed" ? answer.reason : null,
+    back: back?.t ?? null,
   };
 }
 

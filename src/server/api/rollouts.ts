@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Configuration } from "../configurations/configuration.ts";
 import type { GoBackWish, WentBack } from "../rollouts/go-back.ts";
 import type { Decision, Rollouts } from "../rollouts/rollouts.ts";
 import type { Strategies } from "../rollouts/strategies.ts";
@@ -12,6 +13,8 @@ export interface RolloutsApi {
   rollouts: Rollouts;
   strategies: Strategies;
   goBack: (wish: GoBackWish) => Promise<WentBack>;
+  /** By its hash in hexadecimal; undefined when none was ever pushed under it. */
+  storedConfiguration: (hash: string) => Promise<Configuration | undefined>;
 }
 
 const oneRollout = z.object({ rollout: z.string().describe("The rollout's id") });
@@ -77,7 +80,11 @@ export function rolloutRoutes(api: Api, { rollouts }: RolloutsApi): void {
       },
     },
     ({ params }) =>
-      orProblem(() => ({ agents: [...rollouts.get(params.rollout).members.values()].map(memberView) })),
+      orProblem(() => {
+        const returns = rollouts.returns(params.rollout);
+        const members = [...rollouts.get(params.rollout).members.values()];
+        return { agents: members.map((member) => memberView(member, returns?.get(member.id))) };
+      }),
   );
 
   api.get(

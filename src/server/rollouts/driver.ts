@@ -87,6 +87,22 @@ export class Driver {
     return this.#verdicts.get(id);
   }
 
+  /** How far each Agent that was released is on its way back, which began at `since`. */
+  returnsOf({ rollout, members }: Entry, since: number): Map<string, Return> {
+    const { clock, fleet, rules } = this.#options;
+    const now = clock.now();
+    const hashFor = (kind: OfferKind, agent: Agent) => rules.newestFor(kind, agent)?.desired.hashHex;
+    return new Map(
+      [...members.values()].flatMap((member) => {
+        if (member.releasedAt === undefined) return [];
+        const agent = fleet.get(member.id);
+        const away: Return = { t: "away" };
+        const back = agent === undefined ? away : returnOf(agent, member, { rollout, hashFor, since, now });
+        return [[member.id, back] as const];
+      }),
+    );
+  }
+
   /** Applies what a person decided, or says why it makes no sense; then drives on. Only within exclusively(). */
   async apply(entry: Entry, happening: Happening): Promise<string | undefined> {
     const outcome = applyEvent(entry.rollout, happening);
@@ -161,23 +177,13 @@ export class Driver {
   }
 
   async #goBack(entry: Entry, { since }: RollingBack): Promise<boolean> {
-    const { clock, fleet, rules } = this.#options;
+    const { clock } = this.#options;
     const { rollout, members } = entry;
     const now = clock.now();
     if (this.#isGathering(members, now)) return false;
-    const hashFor = (kind: OfferKind, agent: Agent) => rules.newestFor(kind, agent)?.desired.hashHex;
-    const returns = new Map(
-      [...members.values()].flatMap((member) => {
-        if (member.releasedAt === undefined) return [];
-        const agent = fleet.get(member.id);
-        const away: Return = { t: "away" };
-        const back = agent === undefined ? away : returnOf(agent, member, { rollout, hashFor, since, now });
-        return [[member.id, back] as const];
-      }),
-    );
     const gates = rollout.strategy.stages.at(-1)?.gates;
     if (gates === undefined) return false;
-    const { event } = rollbackProgress(returns, gates);
+    const { event } = rollbackProgress(this.returnsOf(entry, since), gates);
     if (event === undefined) return false;
     const outcome = applyEvent(rollout, { ...event, by: serverItself, findings: [], now });
     if ("refused" in outcome) throw new Error(outcome.refused);

@@ -115,7 +115,8 @@ async function bringBack(
   agents: readonly Agent[],
 ): Promise<WentBack> {
   const stored = await configurationRows.load(database.query, hash);
-  if (stored === undefined) throw new RolloutError("not-now", `no configuration ${hash} was ever offered`);
+  if (stored === undefined)
+    throw new RolloutError("no-such-configuration", `no configuration ${hash} was ever pushed`);
   const isBarred =
     (await isQuarantined(database, "configuration", hash)) !== undefined ||
     agents.some((agent) => {

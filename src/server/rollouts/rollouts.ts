@@ -5,6 +5,7 @@ import type { NewRule, Offered } from "../offers/rule.ts";
 import { insertRules } from "../offers/rule-rows.ts";
 import type { Database } from "../storage/database.ts";
 import { type Place, planStages } from "./cohorts/plan.ts";
+import type { Return } from "./course/rollback.ts";
 import type { Rollout, StoryEntry } from "./course/rollout.ts";
 import { firstState, type RolloutEvent } from "./course/transition.ts";
 import { Driver, type DriverOptions, type Offers } from "./driver.ts";
@@ -161,6 +162,16 @@ export class Rollouts {
       if (refused !== undefined) throw new RolloutError("not-now", refused);
       return entry.rollout;
     });
+  }
+
+  /** How far each Agent that took it is on its way back; undefined when it is not taken back. */
+  returns(id: string): ReadonlyMap<string, Return> | undefined {
+    const entry = this.get(id);
+    const { state } = entry.rollout;
+    const backing = state.t === "paused" ? state.was : state;
+    if (backing.t === "rolling-back") return this.#driver.returnsOf(entry, backing.since);
+    // Who comes back to the server later is offered it then.
+    return backing.t === "rolled-back" ? this.#driver.returnsOf(entry, 0) : undefined;
   }
 
   /** Who is in which stage, or would be; an Agent that is missing is in none. */

@@ -221,9 +221,37 @@ describe("the API of rollouts", () => {
     await eventually("all have the good one again", () => hosts.have(good) === 2);
     const never = await post(online, "/api/v1/rollback", { ...wish, config_hash: "0".repeat(64) });
     expect(never).toMatchObject({
-      status: 409,
-      json: { detail: expect.stringContaining("was ever offered") },
+      status: 404,
+      json: { detail: expect.stringContaining("was ever pushed") },
     });
+  });
+
+  it("shows who would come into which stage, and brings them there", async () => {
+    const online = await startTestServer();
+    const hosts = new Hosts(online);
+    await hosts.join(3);
+    await pushConfiguration(online.server, everyAgent, old);
+    await eventually("all have the old one", () => hosts.have(old) === 3);
+    const wish = { config_hash: old.hashHex, strategy: oneThenAll, reissue: true };
+    const { json: preview } = await post(online, "/api/v1/rollouts/preview", wish);
+    expect(preview).toMatchObject({
+      stages: [
+        { name: "one", adds: [expect.any(String)] },
+        { name: "all", adds: [expect.any(String), expect.any(String)] },
+      ],
+      blocked: [],
+      nothing_below: [],
+    });
+    const [first] = preview.stages as { adds: string[] }[];
+    const { json: started } = await post(online, "/api/v1/rollouts", { ...wish, id: preview.id });
+    expect(started).toMatchObject({ id: preview.id, state: "running", stage: 0 });
+    const path = `/api/v1/rollouts/${String(preview.id)}`;
+    const members = async () =>
+      (await fetchJson<{ agents: object[] }>(online.api(`${path}/agents`))).json.agents;
+    expect(await members()).toMatchObject([{ id: first!.adds[0], stage: 0, because: "share", back: null }]);
+    await post(online, `${path}/rollback`, { reason: "a drill" });
+    await reaches(online, String(preview.id), "rolled-back");
+    expect(await members()).toMatchObject([{ id: first!.adds[0], back: "back" }]);
   });
 
   it("keeps strategies of this server's own, and says what is wrong with one", async () => {

@@ -36,6 +36,8 @@ export interface DriverOptions {
 export type Offers = Map<OfferKind, OfferTally>;
 
 const tickMs = 1_000;
+/** It rests this many times as long as it worked. */
+const restFactor = 5;
 /** How long Agents may take to come back after a start of the server. */
 const gatheringMs = 60_000;
 const queryEveryMs = 10_000;
@@ -59,12 +61,17 @@ export class Driver {
     this.#startedAt = options.clock.now();
   }
 
-  start(): void {
-    this.#timer = this.#options.clock.setTimer(tickMs, () => {
+  /** `restMs`: how long it rests before the next look at everything. */
+  start(restMs = tickMs): void {
+    const { clock } = this.#options;
+    this.#timer = clock.setTimer(restMs, () => {
+      const began = clock.monotonic();
       void this.exclusively(() => this.#tick())
         .catch((error: unknown) => this.#logFailure("all", error))
         .finally(() => {
-          if (this.#timer !== undefined) this.start();
+          // A large fleet takes its time, and Agents are to be heard meanwhile.
+          const tookMs = clock.monotonic() - began;
+          if (this.#timer !== undefined) this.start(Math.max(tickMs, restFactor * tookMs));
         });
     });
   }
@@ -194,7 +201,9 @@ export class Driver {
   /** Writes a decision, and offers what it changes. */
   async #commit(entry: Entry, outcome: Outcome, offers: Offers = new Map()): Promise<void> {
     const { book, fleet, offering, rules } = this.#options;
-    await book.commit(entry, outcome);
+    // Where everybody gets it nobody waits for the list of members; lost, it is made again.
+    const isOpening = outcome.reach.some(({ t }) => t === "everybody");
+    await book.commit(entry, isOpening ? { ...outcome, members: [] } : outcome);
     if (outcome.reach.length === 0) return;
     await rules.refresh();
     const kinds = outcome.rollout.changes.map(({ kind }) => kind);
@@ -210,6 +219,9 @@ export class Driver {
         pending: [...pending, ...tally.pending],
         skipped: [...skipped, ...tally.skipped],
       });
+    }
+    if (isOpening && outcome.members.length > 0) {
+      await book.commit(entry, { ...outcome, reach: [], story: [] });
     }
   }
 

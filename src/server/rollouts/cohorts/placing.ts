@@ -58,14 +58,12 @@ export function placeInStage<T extends Candidate>(
   const isIn = (agent: T) => isMember(agent.id) || isCanaryNow(agent);
   let filled = matching.filter((agent) => counts(agent) && isIn(agent)).length;
   const later = everybody ? "late" : "replacement";
+  // Ordering is dear: a stage is asked about every second, and where all get it at once there is no order.
+  const inTurn = (those: readonly T[]) =>
+    everybody && stage.maxUnderWay === undefined ? those : inOrder(rolloutId, those);
   const isFull = () => filled >= wanted && !everybody;
-  // Ordering is dear, and a stage is asked about every second.
-  for (const agent of isFull()
-    ? []
-    : inOrder(
-        rolloutId,
-        matching.filter((each) => !isIn(each)),
-      )) {
+  const candidates = matching.filter((each) => !isIn(each));
+  for (const agent of isFull() ? [] : inTurn(candidates)) {
     if (isFull()) break;
     added.push({ agent, because: wantedAtBegin === undefined ? "share" : later });
     if (counts(agent)) filled += 1;

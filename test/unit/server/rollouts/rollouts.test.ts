@@ -1,14 +1,13 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { formatInstanceUid } from "../../../../src/opamp/instance-uid.ts";
-import { RemoteConfigStatuses, type ServerToAgent } from "../../../../src/opamp/messages.ts";
 import { everyAgent } from "../../../../src/opamp/selector.ts";
 import type { Configuration } from "../../../../src/server/configurations/configuration.ts";
 import { parseStrategy } from "../../../../src/server/rollouts/strategy/parse-strategy.ts";
+import { AnsweringAgents } from "../../../support/answering-agents.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { fetchJson, RawWebSocketAgent } from "../../../support/raw-agent.ts";
 import { pushConfiguration, startTestServer, type TestServer, yaml } from "../test-server.ts";
 
-const { RemoteConfigStatuses_APPLIED: APPLIED, RemoteConfigStatuses_FAILED: FAILED } = RemoteConfigStatuses;
 const old = yaml("receivers: {old: }\n");
 const good = yaml("receivers: {good: }\n");
 const bad = yaml("receivers: {bad: }\n");
@@ -20,54 +19,6 @@ const oneThenAll = {
     { name: "all", share: "100%", dwell: "1m" },
   ],
 };
-
-/** Agents that answer every offer: those of the bad configuration with FAILED. */
-class Hosts {
-  readonly offers = new Map<string, string[]>();
-  readonly online: TestServer;
-
-  constructor(online: TestServer) {
-    this.online = online;
-  }
-
-  async join(count: number): Promise<void> {
-    for (let index = 0; index < count; index += 1) {
-      const { agent, answer } = await RawWebSocketAgent.join(this.online.server.opampUrl);
-      onTestFinished(() => agent.socket.terminate());
-      void this.#follow(agent, answer).catch(() => undefined);
-    }
-  }
-
-  /** Hashes that were offered, over all Agents. */
-  count({ hashHex }: Configuration): number {
-    return [...this.offers.values()].filter((hashes) => hashes.includes(hashHex)).length;
-  }
-
-  /** How many were offered this last. */
-  have({ hashHex }: Configuration): number {
-    return [...this.offers.values()].filter((hashes) => hashes.at(-1) === hashHex).length;
-  }
-
-  /** Until its socket ends. */
-  async #follow(agent: RawWebSocketAgent, first: ServerToAgent): Promise<void> {
-    for (let message = first; ; message = await agent.receive()) this.#answer(agent, message);
-  }
-
-  #answer(agent: RawWebSocketAgent, { remoteConfig }: ServerToAgent): void {
-    if (remoteConfig === undefined) return;
-    const id = formatInstanceUid(agent.speaker.uid);
-    const hash = Buffer.from(remoteConfig.configHash).toString("hex");
-    this.offers.set(id, [...(this.offers.get(id) ?? []), hash]);
-    const fails = hash === bad.hashHex;
-    agent.send({
-      remoteConfigStatus: {
-        lastRemoteConfigHash: remoteConfig.configHash,
-        status: fails ? FAILED : APPLIED,
-        errorMessage: fails ? "no such receiver" : "",
-      },
-    });
-  }
-}
 
 async function startRollout({ server }: TestServer, configuration: Configuration, more: object = {}) {
   const { rollout } = await server.rollouts.start({
@@ -91,7 +42,7 @@ function reaches({ server, clock }: TestServer, id: string, state: string, ms = 
 describe("a rollout over live connections", () => {
   it("offers a bad configuration to its first stage only, and takes it back by itself", async () => {
     const online = await startTestServer();
-    const hosts = new Hosts(online);
+    const hosts = new AnsweringAgents(online.server.opampUrl);
     await hosts.join(3);
     await pushConfiguration(online.server, everyAgent, old);
     await eventually("all have the old one", () => hosts.have(old) === 3);
@@ -113,7 +64,7 @@ describe("a rollout over live connections", () => {
 
   it("brings a good one to everybody, stage by stage, and then to those who come later", async () => {
     const online = await startTestServer();
-    const hosts = new Hosts(online);
+    const hosts = new AnsweringAgents(online.server.opampUrl);
     await hosts.join(3);
     const id = await startRollout(online, good);
     await eventually("the first stage has it", () => hosts.have(good) === 1);
@@ -127,7 +78,7 @@ describe("a rollout over live connections", () => {
 
   it("ends when a newer one of the same kind reaches the same Agents", async () => {
     const online = await startTestServer();
-    const hosts = new Hosts(online);
+    const hosts = new AnsweringAgents(online.server.opampUrl);
     await hosts.join(2);
     const first = await startRollout(online, good);
     await eventually("the first stage has it", () => hosts.have(good) === 1);
@@ -142,7 +93,7 @@ describe("the API of rollouts", () => {
 
   it("pauses, resumes and takes back, with a reason, and tells the story", async () => {
     const online = await startTestServer();
-    const hosts = new Hosts(online);
+    const hosts = new AnsweringAgents(online.server.opampUrl);
     await hosts.join(2);
     await pushConfiguration(online.server, everyAgent, old);
     await eventually("all have the old one", () => hosts.have(old) === 2);
@@ -207,7 +158,7 @@ describe("the API of rollouts", () => {
 
   it("goes back to what ran before, to a hash, and refuses what was never there", async () => {
     const online = await startTestServer();
-    const hosts = new Hosts(online);
+    const hosts = new AnsweringAgents(online.server.opampUrl);
     await hosts.join(2);
     await pushConfiguration(online.server, everyAgent, old);
     await pushConfiguration(online.server, everyAgent, good);
@@ -228,7 +179,7 @@ describe("the API of rollouts", () => {
 
   it("shows who would come into which stage, and brings them there", async () => {
     const online = await startTestServer();
-    const hosts = new Hosts(online);
+    const hosts = new AnsweringAgents(online.server.opampUrl);
     await hosts.join(3);
     await pushConfiguration(online.server, everyAgent, old);
     await eventually("all have the old one", () => hosts.have(old) === 3);

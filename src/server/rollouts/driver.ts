@@ -19,6 +19,7 @@ import { burdenOf, candidateOf } from "./observe.ts";
 import type { Prometheus } from "./prometheus.ts";
 import { returnOf } from "./returns.ts";
 import type { Entry, RolloutBook } from "./rollout-book.ts";
+import { StaleRolloutError } from "./rollout-rows.ts";
 
 export interface DriverOptions {
   book: RolloutBook;
@@ -115,7 +116,11 @@ export class Driver {
     const outcome = applyEvent(entry.rollout, happening);
     if ("refused" in outcome) return outcome.refused;
     await this.#commit(entry, outcome);
-    await this.drive(entry);
+    await this.drive(entry).catch(async (error: unknown) => {
+      // What was decided is written; the server that leads has gone on with it already.
+      if (!(error instanceof StaleRolloutError)) throw error;
+      await this.#options.book.reload(entry.rollout.id);
+    });
     return undefined;
   }
 
@@ -143,7 +148,8 @@ export class Driver {
         await this.drive(entry);
       } catch (error) {
         // The others go on; this one is tried again at the next tick.
-        this.#logFailure(entry.rollout.id, error);
+        if (error instanceof StaleRolloutError) await book.reload(entry.rollout.id);
+        else this.#logFailure(entry.rollout.id, error);
       }
     }
   }

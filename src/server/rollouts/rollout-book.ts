@@ -10,12 +10,21 @@ import type { Member, Rollout, StoryEntry } from "./course/rollout.ts";
 import { isUnderWay } from "./course/state.ts";
 import { quarantine } from "./quarantine.ts";
 import type { ReleasedAgents } from "./released-agents.ts";
-import { loadMembers, loadRollouts, loadStory, saveRollout } from "./rollout-rows.ts";
+import {
+  loadMembers,
+  loadRollout,
+  loadRollouts,
+  loadStory,
+  saveRollout,
+  type Versioned,
+} from "./rollout-rows.ts";
 
 /** A rollout and the Agents of its stages, as they are now. */
 export interface Entry {
   rollout: Rollout;
-  readonly members: Map<string, Member>;
+  members: Map<string, Member>;
+  /** Of the row, as this server knows it. */
+  version: number;
 }
 
 export interface RolloutBookOptions {
@@ -38,12 +47,15 @@ export class RolloutBook {
   /** Reads what was there before the server's start. */
   static async open(options: RolloutBookOptions): Promise<RolloutBook> {
     const book = new RolloutBook(options);
-    for (const rollout of (await loadRollouts(options.database)).toReversed()) {
-      const members = await loadMembers(options.database, rollout.id);
-      book.#entries.set(rollout.id, { rollout, members });
-      book.#takeOverReach(rollout.id, members.values());
-    }
+    for (const found of (await loadRollouts(options.database)).toReversed()) await book.#takeOver(found);
     return book;
+  }
+
+  /** Reads what another server may have written. */
+  async reload(id: string): Promise<void> {
+    const known = this.#entries.get(id);
+    const found = await loadRollout(this.#options.database, id);
+    if (found !== undefined && found.version !== known?.version) await this.#takeOver(found);
   }
 
   get(id: string): Entry | undefined {
@@ -71,21 +83,24 @@ export class RolloutBook {
   ): Promise<Entry> {
     const written = await this.#options.database.transaction(async (transaction) => {
       const complete = { ...rollout, changes: await issue(transaction) };
-      await saveRollout(transaction, complete, [], story);
+      await saveRollout(transaction, complete, 0, [], story);
       return complete;
     });
-    const entry = { rollout: written, members: new Map<string, Member>() };
+    const entry = { rollout: written, members: new Map<string, Member>(), version: 1 };
     this.#entries.set(written.id, entry);
     this.#tell(written, story);
     return entry;
   }
 
-  /** Writes what came of a decision, all or nothing, and then lets it count. */
+  /**
+   * Writes what came of a decision, all or nothing, and then lets it count.
+   * @throws StaleRolloutError
+   */
   async commit(entry: Entry, { rollout, members, reach, story }: Outcome): Promise<void> {
     const now = this.#options.clock.now();
     const numbers = rollout.changes.map(({ rule }) => rule);
     await this.#options.database.transaction(async (transaction) => {
-      await saveRollout(transaction, rollout, members, story);
+      await saveRollout(transaction, rollout, entry.version, members, story);
       for (const each of reach) {
         if (each.t === "withdraw") await withdrawRules(transaction, numbers, now);
         if (each.t === "everybody") await releaseRules(transaction, rollout.id, now);
@@ -94,10 +109,19 @@ export class RolloutBook {
       const isBack = rollout.state.t === "rolling-back";
       if (breach !== undefined && isBack) await quarantine(transaction, rollout, breach.text, now);
     });
+    entry.version += 1;
     entry.rollout = rollout;
     for (const member of members) entry.members.set(member.id, member);
     this.#takeOverReach(rollout.id, members);
     this.#tell(rollout, story);
+  }
+
+  async #takeOver({ rollout, version }: Versioned): Promise<void> {
+    const members = await loadMembers(this.#options.database, rollout.id);
+    const known = this.#entries.get(rollout.id);
+    if (known === undefined) this.#entries.set(rollout.id, { rollout, members, version });
+    else Object.assign(known, { rollout, members, version });
+    this.#takeOverReach(rollout.id, members.values());
   }
 
   #takeOverReach(id: string, members: Iterable<Member>): void {

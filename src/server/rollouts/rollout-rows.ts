@@ -8,27 +8,41 @@ import { parseStrategy } from "./strategy/parse-strategy.ts";
 /** Rows of one statement; SQLite takes no more than 32,766 values. */
 const rowsAtOnce = 500;
 
-/** Writes a rollout and what came of a decision on it. */
+/** Another server has written this rollout since it was read here: what was decided on it is void. */
+export class StaleRolloutError extends Error {
+  override readonly name = "StaleRolloutError";
+}
+
+/**
+ * Writes a rollout and what came of a decision on it, which was made on `version` of it; 0 for a new one.
+ * @throws StaleRolloutError when another server was faster; the transaction is to fail then.
+ */
 export async function saveRollout(
   transaction: Transaction<Tables>,
   rollout: Rollout,
+  version: number,
   members: readonly Member[],
   story: readonly StoryEntry[],
 ): Promise<void> {
   const { strategy, ...rest } = rollout;
   const row = {
-    id: rollout.id,
-    created_at: rollout.createdAt,
     under_way: isUnderWay(rollout.state) ? 1 : 0,
+    version: version + 1,
     document: JSON.stringify({ ...rest, strategy: strategy.document }),
   };
-  await transaction
-    .insertInto("rollouts")
-    .values(row)
-    .onConflict((conflict) =>
-      conflict.column("id").doUpdateSet({ under_way: row.under_way, document: row.document }),
-    )
-    .execute();
+  if (version === 0) {
+    const created = { id: rollout.id, created_at: rollout.createdAt, ...row };
+    await transaction.insertInto("rollouts").values(created).execute();
+  } else {
+    const { numUpdatedRows } = await transaction
+      .updateTable("rollouts")
+      .set(row)
+      .where("id", "=", rollout.id)
+      .where("version", "=", version)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n)
+      throw new StaleRolloutError(`rollout ${rollout.id} was written by another server`);
+  }
   for (let start = 0; start < members.length; start += rowsAtOnce) {
     await saveMembers(transaction, rollout.id, members.slice(start, start + rowsAtOnce));
   }
@@ -75,15 +89,34 @@ async function saveMembers(
     .execute();
 }
 
+/** A rollout, and which version of it that is. */
+export interface Versioned {
+  readonly rollout: Rollout;
+  readonly version: number;
+}
+
 /** All rollouts, newest first. */
-export async function loadRollouts({ query }: Pick<Database, "query">): Promise<Rollout[]> {
+export async function loadRollouts({ query }: Pick<Database, "query">): Promise<Versioned[]> {
   const rows = await query
     .selectFrom("rollouts")
-    .select("document")
+    .select(["document", "version"])
     .orderBy("created_at", "desc")
     .orderBy("id")
     .execute();
-  return rows.map(({ document }) => rolloutOf(document));
+  return rows.map(({ document, version }) => ({ rollout: rolloutOf(document), version }));
+}
+
+/** One of them, if it is there. */
+export async function loadRollout(
+  { query }: Pick<Database, "query">,
+  id: string,
+): Promise<Versioned | undefined> {
+  const row = await query
+    .selectFrom("rollouts")
+    .select(["document", "version"])
+    .where("id", "=", id)
+    .executeTakeFirst();
+  return row && { rollout: rolloutOf(row.document), version: row.version };
 }
 
 /** The Agents of its stages, by instance UID. */

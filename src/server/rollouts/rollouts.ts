@@ -13,6 +13,7 @@ import { candidateOf } from "./observe.ts";
 import { isQuarantined, listQuarantined, type Quarantined } from "./quarantine.ts";
 import type { Entry } from "./rollout-book.ts";
 import { RolloutError } from "./rollout-error.ts";
+import { StaleRolloutError } from "./rollout-rows.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 
 /** What is to travel; a configuration and packages of one rollout go in one message. */
@@ -46,6 +47,9 @@ export interface Started {
 export interface RolloutsOptions extends DriverOptions {
   database: Database;
 }
+
+/** Of a decision that another server was in the way of. */
+const attempts = 5;
 
 /** Every change of the fleet on its way: in stages, judged, and back again where it hurts. */
 export class Rollouts {
@@ -135,7 +139,11 @@ export class Rollouts {
       );
       await rules.refresh();
       const offers: Offers = new Map();
-      await this.#driver.drive(entry, offers);
+      await this.#driver.drive(entry, offers).catch(async (error: unknown) => {
+        // The server that leads has gone on with it already.
+        if (!(error instanceof StaleRolloutError)) throw error;
+        await book.reload(id);
+      });
       const matched = this.#options.fleet.list(wish.selector).length;
       for (const content of wish.contents) this.#logPush(wish, content, matched, offers);
       return { rollout: entry.rollout, matched, offers };
@@ -147,7 +155,8 @@ export class Rollouts {
    * @throws RolloutError when it makes no sense now, or is not this person's to decide.
    */
   async decide(id: string, decision: Decision, by: string, reason: string): Promise<Rollout> {
-    return await this.#driver.exclusively(async () => {
+    return await this.#onTheNewest(async () => {
+      await this.#options.book.reload(id);
       const entry = this.get(id);
       if (decision === "approve" && entry.rollout.createdBy === by) {
         throw new RolloutError(
@@ -250,11 +259,23 @@ export class Rollouts {
     );
   }
 
+  /** Again on what another server has written meanwhile. */
+  async #onTheNewest<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#driver.exclusively(work);
+      } catch (error) {
+        if (!(error instanceof StaleRolloutError) || attempt === attempts) throw error;
+      }
+    }
+  }
+
   async #supersede({ contents, selector }: NewRollout, id: string, now: number): Promise<void> {
     const { book, fleet } = this.#options;
     const kinds = new Set(contents.map(({ kind }) => kind));
     const reached = fleet.list(selector);
     for (const entry of book.underWay()) {
+      await book.reload(entry.rollout.id);
       const { rollout } = entry;
       if (rollout.state.t === "rolling-back" || !rollout.changes.some(({ kind }) => kinds.has(kind)))
         continue;

@@ -4,6 +4,8 @@ interface RolloutsTable {
   created_at: number;
   /** Whether something is still to be done. */
   under_way: number;
+  /** Grows with every write: who writes on top of what it has not read is refused. */
+  version: number;
   /** All of it, as JSON; its strategy as the document that it was made from. */
   document: string;
 }

@@ -9,6 +9,7 @@ export const rollouts: SchemaStep = {
       .addColumn("id", "text", (column) => column.primaryKey().notNull())
       .addColumn("created_at", "bigint", (column) => column.notNull())
       .addColumn("under_way", "bigint", (column) => column.notNull())
+      .addColumn("version", "bigint", (column) => column.notNull())
       .addColumn("document", "text", (column) => column.notNull())
       .execute();
     await schema

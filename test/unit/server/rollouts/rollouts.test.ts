@@ -2,11 +2,19 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { formatInstanceUid } from "../../../../src/opamp/instance-uid.ts";
 import { everyAgent } from "../../../../src/opamp/selector.ts";
 import type { Configuration } from "../../../../src/server/configurations/configuration.ts";
+import { ServerEvents } from "../../../../src/server/events.ts";
+import { applyEvent, type Outcome } from "../../../../src/server/rollouts/course/apply.ts";
+import type { Rollout } from "../../../../src/server/rollouts/course/rollout.ts";
+import { firstState } from "../../../../src/server/rollouts/course/transition.ts";
+import { ReleasedAgents } from "../../../../src/server/rollouts/released-agents.ts";
+import { RolloutBook } from "../../../../src/server/rollouts/rollout-book.ts";
 import { parseStrategy } from "../../../../src/server/rollouts/strategy/parse-strategy.ts";
+import { openMemory } from "../../../../src/server/storage/database.ts";
 import { AnsweringAgents } from "../../../support/answering-agents.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { ManualClock } from "../../../support/manual-clock.ts";
 import { fetchJson, RawWebSocketAgent } from "../../../support/raw-agent.ts";
-import { pushConfiguration, startTestServer, type TestServer, yaml } from "../test-server.ts";
+import { LogBook, pushConfiguration, startTestServer, type TestServer, yaml } from "../test-server.ts";
 
 const old = yaml("receivers: {old: }\n");
 const good = yaml("receivers: {good: }\n");
@@ -231,5 +239,51 @@ describe("the API of rollouts", () => {
       body: "receivers: {otlp: }\n",
     });
     expect(push.json).toMatchObject({ strategy: "one-then-all", matched: 0 });
+  });
+});
+
+describe("two servers on one database", () => {
+  it("never both write what they decided on the same rollout", async () => {
+    const database = await openMemory();
+    onTestFinished(() => database.close());
+    const clock = new ManualClock();
+    const options = {
+      database,
+      clock,
+      log: new LogBook(),
+      events: new ServerEvents({ clock, run: "a", kept: 1 }),
+    };
+    const open = () => RolloutBook.open({ ...options, released: new ReleasedAgents() });
+    const strategy = parseStrategy(oneThenAll);
+    const here = await open();
+    const rollout: Rollout = {
+      id: "r1",
+      changes: [],
+      selector: "",
+      strategy,
+      createdAt: 0,
+      createdBy: "ann",
+      message: "",
+      state: firstState(strategy, 0),
+      begun: undefined,
+      isOpen: false,
+      breachedSince: {},
+      tolerated: [],
+    };
+    const entry = await here.create(rollout, async () => [], []);
+    const there = await open();
+    const paused = applyEvent(rollout, {
+      what: { t: "pause", reason: "wait" },
+      by: "bob",
+      text: "wait",
+      findings: [],
+      now: 1,
+    }) as Outcome;
+    await there.commit(there.get("r1")!, paused);
+    await expect(here.commit(entry, paused)).rejects.toThrow("written by another server");
+    expect(entry.rollout.state.t).toBe("running");
+    await here.reload("r1");
+    expect(here.get("r1")!.rollout.state).toMatchObject({ t: "paused", reason: "wait" });
+    expect(await here.story("r1")).toHaveLength(1);
   });
 });

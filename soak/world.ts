@@ -237,8 +237,9 @@ function notAsExpected(agent: AgentView, pushes: readonly Push[]): string | unde
   }
   if (running !== desired.generation) return `${desired.generation} does not run`;
   const { hash, status, error = "" } = agent.remote_config_status ?? { hash: "", status: "UNSET" };
-  if (hash !== desired.hash) return `the verdict is not on ${desired.generation}`;
-  return status === "APPLIED" ? undefined : `${desired.generation} is ${status}: ${error}`;
+  // What runs already is not offered again: then the last word is the one on what was refused before.
+  if (hash !== desired.hash || status === "APPLIED") return undefined;
+  return `${desired.generation} is ${status}: ${error}`;
 }
 
 /** Resolves to undefined as soon as `check` finds nothing wrong, or to what is still wrong in the end. */

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const id = /\b(?:AN|AW|AH|AE|AI|P)\d{1,2}\b/g;
@@ -27,6 +28,12 @@ function idsIn(path: string): Set<string> {
   return new Set([...literals].flatMap(([text]) => text.match(id) ?? []));
 }
 
+function testFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => join(folder, path));
+}
+
 describe("docs/conformance.md", () => {
   it.each(rows)("names tests of $id that bear its name", ({ id: rule, tests }) => {
     expect(tests).not.toEqual([]);
@@ -34,9 +41,13 @@ describe("docs/conformance.md", () => {
       expect(`${test}: ${[...idsIn(`test/${test}.test.ts`)].join()}`).toMatch(new RegExp(`\\b${rule}\\b`));
   });
 
-  it("has every rule once", () => {
+  it("has every rule once, and each that a test bears the name of", () => {
     const listed = rows.map((row) => row.id);
     expect(new Set(listed).size).toBe(listed.length);
     expect(listed.length).toBeGreaterThan(70);
+    const borne = ["unit", "e2e", "interop"].flatMap((kind) =>
+      testFiles(`test/${kind}`).flatMap((path) => [...idsIn(path)].map((rule) => `${rule} in ${path}`)),
+    );
+    expect(borne.filter((text) => !listed.includes(text.split(" ", 1)[0] ?? ""))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
+import type { Value } from "../foundation/collector-yaml/tree.ts";
 import { quietName } from "../supervisor/change/composition-input.ts";
 import type { Origin } from "../supervisor/configuration/origin.ts";
-import type { Value } from "../supervisor/configuration/tree.ts";
 import { readBookAtRest } from "../supervisor/operations/control/at-rest.ts";
 import { askSupervisor } from "../supervisor/operations/control/client.ts";
 import { readSupervisorEnvironment } from "../supervisor/operations/control/service-unit.ts";

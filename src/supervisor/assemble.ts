@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { readYaml } from "../foundation/collector-yaml/yaml-reader.ts";
+import { writeYaml } from "../foundation/collector-yaml/yaml-writer.ts";
 import { describeError } from "../foundation/errors.ts";
 import { toHex } from "../foundation/hex.ts";
 import { ReportedState } from "../opamp/agent/reported-state.ts";
@@ -27,8 +29,6 @@ import { startProcess } from "./collector/start-process.ts";
 import { ConfigurationError } from "./configuration/configuration-error.ts";
 import { readableLocalFiles } from "./configuration/readable-local-files.ts";
 import { redact } from "./configuration/redact.ts";
-import { readYaml } from "./configuration/yaml-reader.ts";
-import { writeYaml } from "./configuration/yaml-writer.ts";
 import { probeDestination } from "./connection/collector/probe.ts";
 import { FiguresReporter } from "./figures/figures-reporter.ts";
 import { Programs } from "./packages/programs.ts";

@@ -1,6 +1,6 @@
+import { YamlProblem } from "../../foundation/collector-yaml/yaml-reader.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import { readSource } from "../configuration/sources.ts";
-import { YamlProblem } from "../configuration/yaml-reader.ts";
 
 /** The local files as they are now, text by path. One that was broken since it was accepted counts as it was then. */
 export function withoutBroken(

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../../foundation/clock.ts";
+import type { Tree } from "../../foundation/collector-yaml/tree.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { CollectorBinary } from "../collector/binary.ts";
@@ -14,7 +15,6 @@ import { checkRestrictions } from "../configuration/restrictions.ts";
 import { collectSecrets, SecretMasker } from "../configuration/secrets.ts";
 import { readSmallFile } from "../configuration/small-file.ts";
 import { readSource } from "../configuration/sources.ts";
-import type { Tree } from "../configuration/tree.ts";
 import { connectionSecrets } from "../connection/collector/other-connections.ts";
 import type { Program, Programs } from "../packages/programs.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";

@@ -1,3 +1,4 @@
+import { at, formatPath, isList, isTree, leaves, type Value } from "../../foundation/collector-yaml/tree.ts";
 import { isAllowedAddress } from "./allowed-addresses.ts";
 import type { PathRule } from "./allowed-paths.ts";
 import {
@@ -8,7 +9,6 @@ import {
   matchesPattern,
 } from "./known-components.ts";
 import { hasReference } from "./references.ts";
-import { at, formatPath, isList, isTree, leaves, type Value } from "./tree.ts";
 
 /** Which files and addresses may be used; undefined where that is not limited. */
 export interface AccessLimits {

@@ -1,16 +1,16 @@
+import { mergeConfigurations, mergeMaps } from "../../foundation/collector-yaml/merge.ts";
+import { at, type Tree, without } from "../../foundation/collector-yaml/tree.ts";
+import { YamlProblem } from "../../foundation/collector-yaml/yaml-problem.ts";
+import { hashYaml, writeYaml } from "../../foundation/collector-yaml/yaml-writer.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { AgentConfigMap, ConnectionSettingsOffers } from "../../opamp/messages.ts";
 import { resolveConnections } from "./connection-references.ts";
 import { changeMarkHeader, type ExtensionSettings, extensionFragment } from "./extension-fragment.ts";
 import { keepLink } from "./link.ts";
-import { mergeConfigurations, mergeMaps } from "./merge.ts";
 import { localFilePaths, type Source, sourceOrder } from "./order.ts";
 import type { Trace } from "./origin.ts";
 import { ownTelemetryFragment, type PemPath, telemetryDefaults } from "./own-telemetry-fragment.ts";
 import { readRemote, readSource } from "./sources.ts";
-import { at, type Tree, without } from "./tree.ts";
-import { YamlProblem } from "./yaml-problem.ts";
-import { hashYaml, writeYaml } from "./yaml-writer.ts";
 
 /** All that a merged configuration is made from. */
 export interface CompositionInput {

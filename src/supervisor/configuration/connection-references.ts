@@ -1,8 +1,8 @@
+import { at, isList, isTree, type Tree, type Value } from "../../foundation/collector-yaml/tree.ts";
 import type { ConnectionSettingsOffers, OtherConnectionSettings } from "../../opamp/messages.ts";
 import { authorities, pemPair } from "../connection/collector/destination.ts";
 import { escapeDollars } from "./extension-fragment.ts";
 import type { PemPath } from "./own-telemetry-fragment.ts";
-import { at, isList, isTree, type Tree, type Value } from "./tree.ts";
 
 type OtherConnections = ConnectionSettingsOffers["otherConnections"];
 

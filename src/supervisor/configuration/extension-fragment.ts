@@ -1,4 +1,4 @@
-import type { Tree } from "./tree.ts";
+import type { Tree } from "../../foundation/collector-yaml/tree.ts";
 
 /** Name of the header by which the Collector's link tells which configuration it runs. */
 export const changeMarkHeader = "X-OpAMP-Supervisor-Change";

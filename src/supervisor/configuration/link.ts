@@ -1,5 +1,12 @@
+import {
+  at,
+  isList,
+  type Tree,
+  type Value,
+  without,
+  withValue,
+} from "../../foundation/collector-yaml/tree.ts";
 import { type ExtensionSettings, extensionFragment, extensionServer } from "./extension-fragment.ts";
-import { at, isList, type Tree, type Value, without, withValue } from "./tree.ts";
 
 const opamp = ["extensions", "opamp"];
 

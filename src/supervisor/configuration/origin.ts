@@ -1,4 +1,4 @@
-import { isList, isTree, type Tree, type Value } from "./tree.ts";
+import { isList, isTree, type Tree, type Value } from "../../foundation/collector-yaml/tree.ts";
 
 /** Where a part of a merged configuration comes from. */
 export type Origin =

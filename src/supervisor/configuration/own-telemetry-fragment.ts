@@ -1,7 +1,7 @@
+import type { Tree } from "../../foundation/collector-yaml/tree.ts";
 import type { AgentDescription, AnyValue, ConnectionSettingsOffers } from "../../opamp/messages.ts";
 import { type Destination, destinationOf } from "../connection/collector/destination.ts";
 import { escapeDollars } from "./extension-fragment.ts";
-import type { Tree } from "./tree.ts";
 
 /** The path of the file that holds a PEM text, which is to be written before the configuration is used. */
 export type PemPath = (pem: string) => string;

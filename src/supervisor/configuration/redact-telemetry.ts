@@ -1,8 +1,8 @@
+import { mapAt, withValue } from "../../foundation/collector-yaml/tree.ts";
+import { YamlProblem } from "../../foundation/collector-yaml/yaml-problem.ts";
+import { readYaml } from "../../foundation/collector-yaml/yaml-reader.ts";
+import { writeYaml } from "../../foundation/collector-yaml/yaml-writer.ts";
 import { redact } from "./redact.ts";
-import { mapAt, withValue } from "./tree.ts";
-import { YamlProblem } from "./yaml-problem.ts";
-import { readYaml } from "./yaml-reader.ts";
-import { writeYaml } from "./yaml-writer.ts";
 
 /**
  * What the Collector reports of itself, without the headers of `service.telemetry`: it hides secrets of its components,

@@ -1,4 +1,4 @@
-import { isList, isTree, type Tree, type Value } from "./tree.ts";
+import { isList, isTree, type Tree, type Value } from "../../foundation/collector-yaml/tree.ts";
 
 /** What stands for a secret, as in the Collector's own reports. */
 export const redacted = "[REDACTED]";

@@ -1,8 +1,8 @@
+import { formatPath, leaves, type Tree } from "../../foundation/collector-yaml/tree.ts";
 import type { PathRule } from "./allowed-paths.ts";
 import { isSecretKey } from "./redact.ts";
 import { findReferences, parseEnvironmentReference, type Reference } from "./references.ts";
 import type { Restrictions } from "./restrictions.ts";
-import { formatPath, leaves, type Tree } from "./tree.ts";
 
 /**
  * The `${...}` of a remote configuration that are not allowed by themselves, or that could bring in

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
+import { at, child, formatPath, isList, isTree, type Tree } from "../../foundation/collector-yaml/tree.ts";
 import { type AccessLimits, accessViolations, limitsAccess } from "./access-restrictions.ts";
 import { allowPaths } from "./allowed-paths.ts";
 import type { Composition } from "./compose.ts";
 import { type ComponentKind, componentKinds } from "./known-components.ts";
 import { referenceViolations } from "./reference-restrictions.ts";
 import { telemetryViolations } from "./telemetry-restrictions.ts";
-import { at, child, formatPath, isList, isTree, type Tree } from "./tree.ts";
 
 /** What a remote configuration may do on this host. Whatever is absent is allowed. */
 export interface Restrictions {

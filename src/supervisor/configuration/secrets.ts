@@ -1,9 +1,9 @@
+import { isList, isTree, type Tree, type Value } from "../../foundation/collector-yaml/tree.ts";
+import { YamlProblem } from "../../foundation/collector-yaml/yaml-problem.ts";
+import { readYaml } from "../../foundation/collector-yaml/yaml-reader.ts";
 import { isSecretKey, redacted, urlSecrets } from "./redact.ts";
 import { findReferences, hasReference, parseEnvironmentReference, type Reference } from "./references.ts";
 import { foldCase, writtenForms } from "./secret-forms.ts";
-import { isList, isTree, type Tree, type Value } from "./tree.ts";
-import { YamlProblem } from "./yaml-problem.ts";
-import { readYaml } from "./yaml-reader.ts";
 
 /** How `${env:}` and `${file:}` of the Collector's configuration are looked up. */
 export interface SecretReaders {

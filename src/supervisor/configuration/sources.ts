@@ -1,11 +1,11 @@
+import { mergeConfigurations } from "../../foundation/collector-yaml/merge.ts";
+import { at, isTree, type Tree } from "../../foundation/collector-yaml/tree.ts";
+import { YamlProblem } from "../../foundation/collector-yaml/yaml-problem.ts";
+import { readYaml } from "../../foundation/collector-yaml/yaml-reader.ts";
 import type { AgentConfigMap } from "../../opamp/messages.ts";
 import { configurationEntries } from "../trust/signed-entries.ts";
 import { ConfigurationError } from "./configuration-error.ts";
-import { mergeConfigurations } from "./merge.ts";
 import type { Trace } from "./origin.ts";
-import { at, isTree, type Tree } from "./tree.ts";
-import { YamlProblem } from "./yaml-problem.ts";
-import { readYaml } from "./yaml-reader.ts";
 
 /**
  * Largest remote configuration, all entries together, whatever the restrictions say. Measured with the

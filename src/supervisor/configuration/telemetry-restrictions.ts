@@ -1,4 +1,14 @@
 import {
+  at,
+  formatPath,
+  isList,
+  isTree,
+  leaves,
+  mapAt,
+  type Tree,
+  type Value,
+} from "../../foundation/collector-yaml/tree.ts";
+import {
   type AccessLimits,
   addressViolations,
   isFile,
@@ -9,7 +19,6 @@ import {
 } from "./access-restrictions.ts";
 import type { Composition } from "./compose.ts";
 import { isPathKey } from "./known-components.ts";
-import { at, formatPath, isList, isTree, leaves, mapAt, type Tree, type Value } from "./tree.ts";
 
 /** Where the Collector offers its own metrics unless it is told otherwise. */
 const defaultMetricsAddress = "localhost:8888";

@@ -1,8 +1,8 @@
 import { request } from "node:http";
+import { at, isList, isTree, mapAt, type Tree, type Value } from "../../foundation/collector-yaml/tree.ts";
+import { YamlProblem } from "../../foundation/collector-yaml/yaml-problem.ts";
+import { readYaml } from "../../foundation/collector-yaml/yaml-reader.ts";
 import type { SignalFigures, TelemetryFigures } from "../../opamp/figures.ts";
-import { at, isList, isTree, mapAt, type Tree, type Value } from "../configuration/tree.ts";
-import { YamlProblem } from "../configuration/yaml-problem.ts";
-import { readYaml } from "../configuration/yaml-reader.ts";
 
 const timeoutMs = 2_000;
 /** A Collector with hundreds of components stays far below. */

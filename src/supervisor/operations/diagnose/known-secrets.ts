@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Message } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { readYaml } from "../../../foundation/collector-yaml/yaml-reader.ts";
 import {
   type AgentRemoteConfig,
   AgentRemoteConfigSchema,
@@ -13,7 +14,6 @@ import { type ConfigurationInputs, Snapshots } from "../../change/snapshots.ts";
 import { isSecretKey, urlSecrets } from "../../configuration/redact.ts";
 import { collectSecrets } from "../../configuration/secrets.ts";
 import { readSmallFile } from "../../configuration/small-file.ts";
-import { readYaml } from "../../configuration/yaml-reader.ts";
 import {
   loadMessage,
   ownTelemetryFile,

@@ -1,5 +1,8 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { mapAt, withValue } from "../../../foundation/collector-yaml/tree.ts";
+import { readYaml } from "../../../foundation/collector-yaml/yaml-reader.ts";
+import { writeYaml } from "../../../foundation/collector-yaml/yaml-writer.ts";
 import { describeError } from "../../../foundation/errors.ts";
 import { toHex } from "../../../foundation/hex.ts";
 import {
@@ -11,9 +14,6 @@ import {
 } from "../../../opamp/messages.ts";
 import { Snapshots } from "../../change/snapshots.ts";
 import { isSecretKey, redact, redacted } from "../../configuration/redact.ts";
-import { mapAt, withValue } from "../../configuration/tree.ts";
-import { readYaml } from "../../configuration/yaml-reader.ts";
-import { writeYaml } from "../../configuration/yaml-writer.ts";
 import {
   loadMessage,
   ownTelemetryFile,

@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
+import { at, type Tree } from "../../../foundation/collector-yaml/tree.ts";
+import { readYaml } from "../../../foundation/collector-yaml/yaml-reader.ts";
 import { describeError } from "../../../foundation/errors.ts";
 import { noPipelinesOf, toCompositionInput } from "../../change/composition-input.ts";
 import type { Reference } from "../../change/configuration-book.ts";
 import { type ConfigurationInputs, pemName, Snapshots } from "../../change/snapshots.ts";
 import { listCachedBinaries } from "../../collector/binary-cache.ts";
 import type { ExtensionSettings } from "../../configuration/extension-fragment.ts";
-import { at, type Tree } from "../../configuration/tree.ts";
-import { readYaml } from "../../configuration/yaml-reader.ts";
 import { describeAgent } from "../../report/agent-description.ts";
 import type { SupervisorSettings } from "../../settings/supervisor-settings.ts";
 import { ReadOnlyDirectory } from "../../storage/read-only-directory.ts";

@@ -1,10 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
+import {
+  at,
+  formatPath,
+  isList,
+  isTree,
+  type Tree,
+  type Value,
+} from "../../../foundation/collector-yaml/tree.ts";
 import { type CompositionInput, compose } from "../../configuration/compose.ts";
 import { sourceOrder } from "../../configuration/order.ts";
 import { type Layer, type Origin, OriginTracer } from "../../configuration/origin.ts";
 import { redact } from "../../configuration/redact.ts";
 import { findReferences, parseEnvironmentReference } from "../../configuration/references.ts";
-import { at, formatPath, isList, isTree, type Tree, type Value } from "../../configuration/tree.ts";
 
 /** Where one part of the effective configuration comes from. Values are redacted. */
 export interface Explained {

@@ -1,5 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { at, mapAt } from "../../../../src/foundation/collector-yaml/tree.ts";
+import { readYaml } from "../../../../src/foundation/collector-yaml/yaml-reader.ts";
 import {
   AgentDescriptionSchema,
   AgentRemoteConfigSchema,
@@ -12,8 +14,6 @@ import {
 } from "../../../../src/supervisor/configuration/compose.ts";
 import { ConfigurationError } from "../../../../src/supervisor/configuration/configuration-error.ts";
 import { descriptionAttributes } from "../../../../src/supervisor/configuration/own-telemetry-fragment.ts";
-import { at, mapAt } from "../../../../src/supervisor/configuration/tree.ts";
-import { readYaml } from "../../../../src/supervisor/configuration/yaml-reader.ts";
 
 const extension = {
   instanceUid: "018fee23-4a51-7303-a441-73faed7d9deb",

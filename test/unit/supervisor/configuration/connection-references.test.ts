@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import type { Value } from "../../../../src/foundation/collector-yaml/tree.ts";
 import { ConnectionSettingsOffersSchema } from "../../../../src/opamp/messages.ts";
 import { resolveConnections } from "../../../../src/supervisor/configuration/connection-references.ts";
-import type { Value } from "../../../../src/supervisor/configuration/tree.ts";
 import { mergeOtherConnections } from "../../../../src/supervisor/connection/collector/other-connections.ts";
 
 const { otherConnections } = create(ConnectionSettingsOffersSchema, {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { readYaml } from "../../../../src/foundation/collector-yaml/yaml-reader.ts";
 import { redact } from "../../../../src/supervisor/configuration/redact.ts";
 import { redactTelemetry } from "../../../../src/supervisor/configuration/redact-telemetry.ts";
 import { collectSecrets, SecretMasker } from "../../../../src/supervisor/configuration/secrets.ts";
-import { readYaml } from "../../../../src/supervisor/configuration/yaml-reader.ts";
 
 const hidden = "[REDACTED]";
 

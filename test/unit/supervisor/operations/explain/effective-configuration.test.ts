@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { at, leaves } from "../../../../../src/foundation/collector-yaml/tree.ts";
+import { readYaml } from "../../../../../src/foundation/collector-yaml/yaml-reader.ts";
 import { AgentConfigMapSchema, ConnectionSettingsOffersSchema } from "../../../../../src/opamp/messages.ts";
 import { type CompositionInput, compose } from "../../../../../src/supervisor/configuration/compose.ts";
-import { at, leaves } from "../../../../../src/supervisor/configuration/tree.ts";
-import { readYaml } from "../../../../../src/supervisor/configuration/yaml-reader.ts";
 import { EffectiveConfiguration } from "../../../../../src/supervisor/operations/explain/effective-configuration.ts";
 
 interface Sources extends Partial<CompositionInput> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mergeConfigurations } from "../../../../src/supervisor/configuration/merge.ts";
+import { mergeConfigurations } from "../../../../src/foundation/collector-yaml/merge.ts";
 
 describe("mergeConfigurations", () => {
   it("merges maps recursively", () => {

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import type { Tree, Value } from "../../../../src/supervisor/configuration/tree.ts";
-import { readYaml, YamlProblem } from "../../../../src/supervisor/configuration/yaml-reader.ts";
-import { writeYaml } from "../../../../src/supervisor/configuration/yaml-writer.ts";
+import type { Tree, Value } from "../../../../src/foundation/collector-yaml/tree.ts";
+import { readYaml, YamlProblem } from "../../../../src/foundation/collector-yaml/yaml-reader.ts";
+import { writeYaml } from "../../../../src/foundation/collector-yaml/yaml-writer.ts";
 
 const trickyTexts = [
   ...["yes", "no", "on", "off", "y", "N", "True", "null", "~", "", "Null", ".nan", "-.inf", "<<", "="],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { readYaml } from "../../../../src/supervisor/configuration/yaml-reader.ts";
-import { cutMap } from "../../../../src/supervisor/configuration/yaml-sections.ts";
-import { hashYaml, writeYaml } from "../../../../src/supervisor/configuration/yaml-writer.ts";
+import { readYaml } from "../../../../src/foundation/collector-yaml/yaml-reader.ts";
+import { cutMap } from "../../../../src/foundation/collector-yaml/yaml-sections.ts";
+import { hashYaml, writeYaml } from "../../../../src/foundation/collector-yaml/yaml-writer.ts";
 import { largePipelines } from "../../../support/demanding-configurations.ts";
 
 const filler = (kibibytes: number) => `# ${"filler".repeat(20)}\n`.repeat(kibibytes * 9);

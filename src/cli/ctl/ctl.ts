@@ -9,10 +9,14 @@ import { agentsCommand } from "./agents.ts";
 import { ApiClient, ApiError } from "./api-client.ts";
 import { configCommand } from "./config.ts";
 import { type CtlCommand, type CtlContext, type CtlOption, parseCtlCall } from "./ctl-command.ts";
+import { drillCommand } from "./drill.ts";
 import { eventsCommand } from "./events.ts";
 import { groupsCommand } from "./groups.ts";
 import { packagesCommand } from "./packages.ts";
 import { restartCommand } from "./restart.ts";
+import { rollbackCommand } from "./rollback.ts";
+import { rolloutCommand } from "./rollout.ts";
+import { rolloutsCommand } from "./rollouts.ts";
 
 const commands: Readonly<Record<string, CtlCommand>> = {
   agents: agentsCommand,
@@ -22,6 +26,10 @@ const commands: Readonly<Record<string, CtlCommand>> = {
   groups: groupsCommand,
   restart: restartCommand,
   events: eventsCommand,
+  rollouts: rolloutsCommand,
+  rollout: rolloutCommand,
+  rollback: rollbackCommand,
+  drill: drillCommand,
 };
 
 const commonOptions: Readonly<Record<string, CtlOption>> = {

@@ -155,7 +155,10 @@ export function assemble(
       }
     },
     mask: (text) => workshop.mask(text),
-    concerns: () => connections.certificates.concerns,
+    concerns: () => ({
+      certificates: connections.certificates.concerns,
+      credentials: connections.credentials.concerns,
+    }),
   });
 
   const saveKept = async (inputs: ConfigurationInputs) => {
@@ -315,6 +318,7 @@ export function assemble(
       presenceChanged: () => figures.tell(),
       instanceUid: (uid) => void adoptInstanceUid(uid),
       certificatesChanged: () => reporter.refresh(),
+      credentialsChanged: () => reporter.refresh(),
     },
     { ...deps, files: files.connection, state, tracer, newMark, saved, mayWait: files.everRan },
   );

@@ -257,6 +257,7 @@ export class Supervisor {
       ...parts,
       snapshots: this.#files.snapshots,
       certificates: connections.certificates,
+      credentials: connections.credentials,
       storage: () => this.#files.storage,
       program: () => this.#runningProgram(),
       mask: (text) => workshop.mask(text),

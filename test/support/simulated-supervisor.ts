@@ -155,7 +155,7 @@ export class SimulatedSupervisor implements LinkListener {
       ownCustomCapabilities: [],
       redactedText: async (id) => (await snapshots.load(id))?.text,
       mask: (text) => text,
-      concerns: () => [],
+      concerns: () => ({ certificates: [], credentials: [] }),
     });
     this.road = new Road({
       journal: new Journal({ save: (entry) => disk.saveJson("journal.json", entry ?? null) }),

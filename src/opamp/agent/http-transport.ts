@@ -169,6 +169,7 @@ class HttpLink implements Link {
     // An error page is of no use and may be endless.
     response.destroy();
     if (status === 413) return { t: "too-large" };
+    if (status === 401) this.#settings.onUnauthorized?.();
     return { t: "failed", failure: statusFailure(status, response.headers, endpoint, this.#clock.now()) };
   }
 }

@@ -24,6 +24,8 @@ export interface AgentSessionSettings {
   endpoint: URL;
   /** Asked for every dial and request, so that tokens can be renewed. Headers the protocol needs win. */
   headers: () => Promise<Record<string, string>> | Record<string, string>;
+  /** Told when the server answers that it does not know who this is (HTTP 401). */
+  onUnauthorized?: () => void;
   /** A function is asked for every dial, so that certificates can be renewed; it must not throw. */
   tls?: ClientTls | (() => ClientTls);
   /** 0 switches heartbeats off on WebSocket; plain HTTP then polls at the default of 30 s (AW11, AH6, D1). */

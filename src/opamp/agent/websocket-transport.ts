@@ -144,6 +144,7 @@ class WebSocketLink implements Link {
     const { statusCode = 0, headers } = response;
     const next = redirected(destination, statusCode, headers, this.#settings);
     if (next === undefined) {
+      if (statusCode === 401) this.#settings.onUnauthorized?.();
       this.#drop(statusFailure(statusCode, headers, destination.url, this.#clock.now()));
       return;
     }

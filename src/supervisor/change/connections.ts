@@ -7,6 +7,7 @@ import { type AgentSessionSettings, presentTls } from "../../opamp/agent/setting
 import { formatInstanceUid } from "../../opamp/instance-uid.ts";
 import { CertificateWatch } from "../connection/certificate/certificate-watch.ts";
 import { CertificateRenewal } from "../connection/certificate/renewal.ts";
+import { Credentials } from "../connection/credentials/credentials.ts";
 import { type MakeSessionSettings, sessionSettings } from "../connection/session-settings.ts";
 import { UnusableOfferError } from "../connection/unusable-offer.ts";
 import { Upstream, type UpstreamHandlers } from "../connection/upstream.ts";
@@ -41,6 +42,8 @@ interface ConnectionsDeps {
 type Handlers = Omit<UpstreamHandlers, "connectionSettings"> & {
   /** Other things are to be said of certificates than before. */
   certificatesChanged?: () => void;
+  /** The renewal of credentials has begun, or ceased, to fail. */
+  credentialsChanged?: () => void;
 };
 
 /**
@@ -51,6 +54,7 @@ type Handlers = Omit<UpstreamHandlers, "connectionSettings"> & {
 export class Connections {
   readonly upstream: Upstream;
   readonly certificates: CertificateWatch;
+  readonly credentials: Credentials;
   readonly #deps: ConnectionsDeps;
   readonly #handlers: Handlers;
   readonly #road: Road;
@@ -67,7 +71,13 @@ export class Connections {
     const { server, capabilities } = settings;
     this.#deps = deps;
     this.#handlers = handlers;
-    const makeSettings = sessionSettings(settings, deps);
+    this.credentials = new Credentials(server, {
+      clock,
+      logger,
+      random,
+      changed: () => handlers.credentialsChanged?.(),
+    });
+    const makeSettings = sessionSettings(settings, { ...deps, credentials: this.credentials });
     const restored = this.#restore(settings);
     this.#unfinished = restored.unfinished;
     this.#road = new Road({
@@ -170,6 +180,7 @@ export class Connections {
     this.#fallback.stop();
     this.#renewal.stop();
     this.certificates.stop();
+    this.credentials.stop();
     const closed = this.#road.close();
     await this.upstream.stop();
     await Promise.all([closed, this.#tidied]);

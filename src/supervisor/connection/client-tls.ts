@@ -16,10 +16,10 @@ const versions: Record<string, SecureVersion> = {
  * `server.tls` as `node:tls` takes it. TLS 1.2 is the lowest version whatever the settings say.
  * @throws when a file cannot be read; the message names the key.
  */
-export function clientTls(settings: TlsSettings): ClientTls {
-  const ca = material("ca_file", settings.caFile, settings.caPem);
-  const cert = material("cert_file", settings.certFile, settings.certPem);
-  const key = material("key_file", settings.keyFile, settings.keyPem);
+export function clientTls(settings: TlsSettings, section = "server.tls"): ClientTls {
+  const ca = material(`${section}.ca_file`, settings.caFile, settings.caPem);
+  const cert = material(`${section}.cert_file`, settings.certFile, settings.certPem);
+  const key = material(`${section}.key_file`, settings.keyFile, settings.keyPem);
   const authorities = ca !== undefined && settings.includeSystemCaCertsPool ? [ca, ...rootCertificates] : ca;
   return {
     rejectUnauthorized: !settings.insecureSkipVerify,
@@ -56,6 +56,6 @@ function material(key: string, file: string | undefined, pem: string | undefined
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new Error(`server.tls.${key}: cannot read ${file}`, { cause });
+    throw new Error(`${key}: cannot read ${file}`, { cause });
   }
 }

@@ -6,6 +6,7 @@ import { defaultHeartbeatIntervalMs } from "../../opamp/limits.ts";
 import { proxyFor } from "../settings/proxy-for.ts";
 import type { SupervisorSettings } from "../settings/supervisor-settings.ts";
 import type { Overrides } from "./connection-record.ts";
+import { Credentials } from "./credentials/credentials.ts";
 import { reloadingTls } from "./reloading-tls.ts";
 
 /** Makes the settings of a session out of supervisor.yaml and what offers have set over it. */
@@ -18,28 +19,37 @@ export type MakeSessionSettings = (overrides: Overrides) => AgentSessionSettings
  */
 export function sessionSettings(
   settings: SupervisorSettings,
-  deps: { clock: Clock; logger: Logger; mayWait?: boolean },
+  deps: { clock: Clock; logger: Logger; credentials?: Credentials; mayWait?: boolean },
 ): MakeSessionSettings {
   const { server } = settings;
+  const { credentials = new Credentials(server, { ...deps, changed: () => undefined }) } = deps;
   let ofFile: (() => ClientTls) | undefined;
   const tls = () => {
     ofFile ??= reloadingTls(server.tls, deps);
     return ofFile;
   };
   if (isSecure(new URL(server.endpoint))) tls();
-  return (overrides) => withOverrides(baseSettings(settings), overrides, tls);
+  return (overrides) => withOverrides(baseSettings(settings, credentials), overrides, tls);
 }
 
 export const isSecure = ({ protocol }: URL) => protocol === "wss:" || protocol === "https:";
 
-function baseSettings({ server, capabilities }: SupervisorSettings): AgentSessionSettings {
+/** The headers of supervisor.yaml, or those that the server has offered, with what the host's own sources say. */
+type MakeHeaders = (offered: Overrides["headers"]) => Promise<Record<string, string>>;
+
+interface BaseSettings extends Omit<AgentSessionSettings, "headers"> {
+  headers: MakeHeaders;
+}
+
+function baseSettings({ server, capabilities }: SupervisorSettings, credentials: Credentials): BaseSettings {
   const headers = Object.fromEntries(
     Object.entries(server.headers).map(([name, values]) => [name, values.join(", ")]),
   );
   const throughProxy = proxyFor(server.proxy);
   return {
     endpoint: new URL(server.endpoint),
-    headers: () => headers,
+    headers: (offered) => credentials.headers(headers, offered),
+    onUnauthorized: () => credentials.refuse(),
     heartbeatIntervalMs: capabilities.reportsHeartbeat ? defaultHeartbeatIntervalMs : 0,
     maxMessageBytes: server.maxMessageBytes,
     allowedRedirectHosts: server.allowedRedirectHosts,
@@ -48,7 +58,7 @@ function baseSettings({ server, capabilities }: SupervisorSettings): AgentSessio
 }
 
 function withOverrides(
-  base: AgentSessionSettings,
+  base: BaseSettings,
   overrides: Overrides,
   tlsOfFile: () => () => ClientTls,
 ): AgentSessionSettings {
@@ -63,7 +73,7 @@ function withOverrides(
     ...base,
     endpoint,
     heartbeatIntervalMs,
-    ...(headers && { headers: () => headers }),
+    headers: () => base.headers(headers),
     ...(proxy && { proxyFor: () => ({ ...proxy, url: new URL(proxy.url) }) }),
     ...(tls && { tls: () => tlsWithOverrides(tls(), overrides) }),
   };

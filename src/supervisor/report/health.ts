@@ -3,8 +3,10 @@ import { type ComponentHealth, ComponentHealthSchema } from "../../opamp/message
 import type { CollectorState } from "../collector/collector-state.ts";
 import type { Role } from "../collector/role.ts";
 
-/** Name of the component that stands for the certificates of the connection to the server. */
-const certificates = "certificates";
+/** Components that stand for parts of the connection to the server, and what is the matter with one that is named. */
+const connectionParts = { certificates: "expiring", credentials: "failing" } as const;
+type ConnectionPart = keyof typeof connectionParts;
+const partNames: readonly ConnectionPart[] = ["certificates", "credentials"];
 
 /** What the health report is made from. */
 export interface HealthFacts {
@@ -17,8 +19,8 @@ export interface HealthFacts {
   failure: string | undefined;
   /** Why nothing runs, when the last start or run ended. */
   lastExit: string | undefined;
-  /** What is to be said of certificates that end soon. */
-  concerns: readonly string[];
+  /** What is to be said of certificates that end soon, and of credentials that cannot be renewed. */
+  concerns: Readonly<Record<ConnectionPart, readonly string[]>>;
   /** Milliseconds since the Unix epoch. */
   now: number;
 }
@@ -30,15 +32,23 @@ export interface HealthFacts {
  */
 export function describeHealth(facts: HealthFacts): ComponentHealth {
   const health = describeCollector(facts);
-  if (facts.concerns.length === 0) return health;
+  const at = BigInt(facts.now) * 1_000_000n;
+  const concerns = partNames.flatMap((part) => {
+    const texts = facts.concerns[part];
+    return texts.length === 0
+      ? []
+      : [[part, unhealthy(connectionParts[part], texts.join("; "), at)] as const];
+  });
+  if (concerns.length === 0) return health;
   // The Collector is none the worse for it: its own health stands.
-  const concern = unhealthy("expiring", facts.concerns.join("; "), BigInt(facts.now) * 1_000_000n);
-  return { ...health, componentHealthMap: { ...health.componentHealthMap, [certificates]: concern } };
+  return { ...health, componentHealthMap: { ...health.componentHealthMap, ...Object.fromEntries(concerns) } };
 }
 
-/** What two reports say of certificates is the same. */
+/** What two reports say of the connection is the same. */
 export function sameConcerns(a: ComponentHealth | undefined, b: ComponentHealth): boolean {
-  return a?.componentHealthMap[certificates]?.lastError === b.componentHealthMap[certificates]?.lastError;
+  const said = (health: ComponentHealth | undefined, part: ConnectionPart) =>
+    health?.componentHealthMap[part]?.lastError;
+  return partNames.every((part) => said(a, part) === said(b, part));
 }
 
 function describeCollector(facts: HealthFacts): ComponentHealth {

@@ -31,8 +31,8 @@ interface ReporterDeps {
   /** The configuration that is to run, secrets redacted, for the time before the Collector has reported its own. */
   redactedText(snapshotId: string): Promise<string | undefined>;
   mask(text: string): string;
-  /** What is to be said of certificates that end soon. */
-  concerns(): readonly string[];
+  /** What is to be said of the connection to the server. */
+  concerns(): HealthFacts["concerns"];
 }
 
 /** Keeps what the server is told in step with what really is. */

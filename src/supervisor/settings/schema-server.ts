@@ -1,13 +1,27 @@
 import { byteSize } from "../../foundation/settings-file/byte-size.ts";
 import { decodeAt, splitListOf } from "../../foundation/settings-file/collections.ts";
 import { duration } from "../../foundation/settings-file/duration.ts";
-import { alreadyReported, field, type SettingSchema, textOf } from "../../foundation/settings-file/field.ts";
+import {
+  alreadyReported,
+  field,
+  type SettingSchema,
+  text,
+  textOf,
+} from "../../foundation/settings-file/field.ts";
 import { headerMap } from "../../foundation/settings-file/header-map.ts";
-import { defaulted, nested, required, section } from "../../foundation/settings-file/section.ts";
+import {
+  defaulted,
+  nested,
+  optional,
+  optionalText,
+  required,
+  section,
+} from "../../foundation/settings-file/section.ts";
 import { isMap } from "../../foundation/settings-file/setting-value.ts";
 import { type UrlFault, url } from "../../foundation/settings-file/url.ts";
 import { defaultMaxMessageBytes } from "../../opamp/limits.ts";
 import { certificateSection } from "./schema-certificate.ts";
+import { headersCommandSection, oauth2Section } from "./schema-credentials.ts";
 import { proxySection } from "./schema-proxy.ts";
 import { tlsSection } from "./schema-tls.ts";
 import { settingsDigest } from "./settings-digest.ts";
@@ -24,6 +38,9 @@ const defaultFallbackAfterMs = 60 * 60_000;
 const keys = section({
   endpoint: required("endpoint", url(schemes, endpointMessage), "server::endpoint must be specified"),
   headers: defaulted("headers", headerMap(), {}),
+  headersFile: optionalText("headers_file", text({ expected: "a path" })),
+  headersCommand: optional("headers_command", headersCommandSection),
+  oauth2: optional("oauth2", oauth2Section),
   tls: nested("tls", tlsSection),
   maxMessageBytes: defaulted("max_message_size", byteSize(minMessageBytes), defaultMaxMessageBytes),
   fallbackAfterMs: defaulted("fallback_after", duration(), defaultFallbackAfterMs),
@@ -32,6 +49,9 @@ const keys = section({
   allowedRedirectHosts: defaulted("allowed_redirect_hosts", splitListOf(redirectHost()), []),
 });
 
+/** What an administrator edits in order to overrule what the server has offered. */
+const edited = ["endpoint", "headers", "headers_file", "headers_command", "oauth2", "tls", "proxy"];
+
 /** `server`. */
 export const serverSection: SettingSchema<ServerSettings> = field((value, complain, report) => {
   const settings = decodeAt(keys, value, [], report);
@@ -39,7 +59,7 @@ export const serverSection: SettingSchema<ServerSettings> = field((value, compla
   const { data } = value;
   return {
     ...settings,
-    digest: settingsDigest(["endpoint", "headers", "tls", "proxy"].map((key) => data.get(key))),
+    digest: settingsDigest(edited.map((key) => data.get(key))),
   };
 });
 

@@ -48,14 +48,22 @@ const commonKeys = {
   tpm: nested("tpm", tpmSection),
 };
 
-/** `server.tls`: the Collector's configtls.ClientConfig, and pins. */
-export const tlsSection: SettingSchema<TlsSettings> = section({
+/** The Collector's configtls.ClientConfig, and pins. */
+const clientTlsKeys = section({
   ...commonKeys,
   insecure: defaulted("insecure", boolean(), false),
   insecureSkipVerify: defaulted("insecure_skip_verify", boolean(), false),
   serverNameOverride: optionalText("server_name_override", text({ expected: "a host name" })),
   pinSha256: defaulted("pin_sha256", splitListOf(pin()), []),
-}).check(consistent("server::tls"));
+});
+
+/** `server.tls`. */
+export const tlsSection: SettingSchema<TlsSettings> = clientTlsKeys.check(consistent("server::tls"));
+
+/** `server.oauth2.tls`. */
+export const tokenTlsSection: SettingSchema<TlsSettings> = clientTlsKeys.check(
+  consistent("server::oauth2::tls"),
+);
 
 /** `healthcheck.tls`: the Collector's configtls.ServerConfig. */
 export const listenerTlsSection: SettingSchema<ListenerTlsSettings> = section({

@@ -15,6 +15,7 @@ export function secretsOf({
     add(secrets, tls?.keyPem, tls?.tpm.auth, tls?.tpm.ownerAuth);
   }
   addPassword(secrets, server.endpoint);
+  add(secrets, server.oauth2?.clientSecret, server.oauth2?.tls.keyPem);
   for (const { url, connectHeaders } of [server.proxy, packages.proxy]) {
     if (url !== undefined) addPassword(secrets, url);
     addHeaders(secrets, connectHeaders);

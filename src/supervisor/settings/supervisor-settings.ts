@@ -23,6 +23,12 @@ export interface ServerSettings {
   /** An absolute URL whose scheme is ws, wss, http or https. */
   readonly endpoint: string;
   readonly headers: Headers;
+  /** Ours. Path of a file with further headers. */
+  readonly headersFile: string | undefined;
+  /** Ours. */
+  readonly headersCommand: HeadersCommandSettings | undefined;
+  /** Ours. */
+  readonly oauth2: OAuth2Settings | undefined;
   /** Only means something where the scheme is wss or https. */
   readonly tls: TlsSettings;
   /** Ours. Largest message in either direction. */
@@ -48,6 +54,35 @@ export interface ProxySettings {
   readonly url: string | undefined;
   /** Of the CONNECT request. */
   readonly connectHeaders: Headers;
+}
+
+/** When credentials that were fetched are fetched again. */
+interface RenewalSettings {
+  readonly timeoutMs: number;
+  /** Where it is not known how long they are good. */
+  readonly refreshIntervalMs: number;
+  /** Before their end. */
+  readonly expiryBufferMs: number;
+}
+
+/** `server.headers_command`: a program whose output is headers. */
+export interface HeadersCommandSettings extends RenewalSettings {
+  /** The program and its arguments; no shell reads them. */
+  readonly command: readonly string[];
+}
+
+/** `server.oauth2`: client credentials, as in the Collector's oauth2client extension. */
+export interface OAuth2Settings extends RenewalSettings {
+  /** Either the text or the file is set; the same of the secret. */
+  readonly clientId: string | undefined;
+  readonly clientIdFile: string | undefined;
+  readonly clientSecret: string | undefined;
+  readonly clientSecretFile: string | undefined;
+  readonly tokenUrl: string;
+  readonly scopes: readonly string[];
+  /** Further fields of the request, such as an audience. */
+  readonly endpointParams: Headers;
+  readonly tls: TlsSettings;
 }
 
 export const certificateKeyTypes = ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"] as const;

@@ -11,6 +11,7 @@ import type { Collector } from "../../collector/collector.ts";
 import type { MemoryLimit } from "../../collector/memory-limit.ts";
 import { readProcess } from "../../collector/process-identity.ts";
 import type { CertificateWatch } from "../../connection/certificate/certificate-watch.ts";
+import type { Credentials } from "../../connection/credentials/credentials.ts";
 import type { Upstream } from "../../connection/upstream.ts";
 import type { Reporter } from "../../report/reporter.ts";
 import type { StorageFacts } from "../../telemetry/supervisor-metrics.ts";
@@ -44,6 +45,7 @@ export interface StatusSources {
   program: () => Promise<RunningProgram | { missing: string }>;
   mask: (text: string) => string;
   certificates: Pick<CertificateWatch, "certificates" | "concerns">;
+  credentials: Pick<Credentials, "concerns">;
   storage: () => StorageFacts;
   memory: MemoryLimit | undefined;
 }
@@ -60,7 +62,7 @@ export async function describeStatus(sources: StatusSources): Promise<StatusView
     storage: describeStorage(sources),
   };
   const faults = "missing" in program ? [program.missing] : findFaults(facts);
-  const reasons = [...faults, ...sources.certificates.concerns];
+  const reasons = [...faults, ...sources.certificates.concerns, ...sources.credentials.concerns];
   return {
     verdict: reasons.length === 0 ? "healthy" : "degraded",
     reasons,

@@ -19,7 +19,7 @@ function health(facts: Partial<HealthFacts>): ComponentHealth {
     running: "desired",
     failure: undefined,
     lastExit: undefined,
-    concerns: [],
+    concerns: { certificates: [], credentials: [] },
     now: 1_700_000_000_000,
     ...facts,
   });
@@ -35,13 +35,19 @@ describe("describeHealth", () => {
     expect(health({ reported })).toEqual(reported);
   });
 
-  it("says of certificates that end soon beside it, and leaves it healthy", () => {
+  it("says of certificates that end soon and credentials that fail beside it, and leaves it healthy", () => {
     const reported = create(ComponentHealthSchema, { healthy: true, componentHealthMap: { extensions: {} } });
-    expect(health({ reported, concerns: ["one expires", "the other too"] })).toMatchObject({
+    expect(
+      health({
+        reported,
+        concerns: { certificates: ["one expires", "the other too"], credentials: ["no token"] },
+      }),
+    ).toMatchObject({
       healthy: true,
       componentHealthMap: {
         extensions: {},
         certificates: { healthy: false, status: "expiring", lastError: "one expires; the other too" },
+        credentials: { healthy: false, status: "failing", lastError: "no token" },
       },
     });
   });

@@ -40,7 +40,7 @@ function reporting(
     ownCustomCapabilities: [],
     redactedText: async (id) => `text of ${id}`,
     mask: (text) => text.replaceAll("s3cret", "[REDACTED]"),
-    concerns: () => concerns,
+    concerns: () => ({ certificates: concerns, credentials: [] }),
   });
   before(rig);
   reporter.start(own);

@@ -11,7 +11,7 @@ const everything = example
   .slice(example.indexOf("\nserver:"))
   .split("\n")
   .map((line) => line.replace(/^(\s*)# (\s*(- |# |[\w.-]+:( |$)).*)$/, "$1$2"))
-  .filter((line) => !/^\s*(ca|cert|key)_pem:/.test(line))
+  .filter((line) => !/^\s*((ca|cert|key)_pem|client_id_file|client_secret):/.test(line))
   .map((line) => line.replace("/etc/opampsupervisor/token", "/etc/token"))
   .join("\n");
 
@@ -68,13 +68,14 @@ describe("supervisor.example.yaml", () => {
     const known = knownKeys();
     expect(known.size).toBeGreaterThan(15);
     for (const [path, keys] of known) {
-      // The keys that both kinds of TLS have are shown once.
-      const twice = path.startsWith("healthcheck.tls")
-        ? (known.get(path.replace("healthcheck", "server")) ?? [])
-        : [];
+      // The keys that all kinds of TLS have are shown once.
+      const others = /^(healthcheck|server\.oauth2)(?=\.tls)/;
+      const twice = others.test(path) ? (known.get(path.replace(others, "server")) ?? []) : [];
       const shown = Object.keys(at(tree, path));
       const expected = keys.filter(
-        (key) => shown.includes(key) || !(twice.includes(key) || /^(ca|cert|key)_pem$/.test(key)),
+        (key) =>
+          shown.includes(key) ||
+          !(twice.includes(key) || /^((ca|cert|key)_pem|client_id_file|client_secret)$/.test(key)),
       );
       expect({ path, keys: shown.sort() }).toEqual({ path, keys: expected.sort() });
     }
@@ -87,8 +88,9 @@ describe("supervisor.example.yaml", () => {
       ...["fallback_after", "certificate", "reports_connection_settings_status", "proxy"],
       ...["allowed_redirect_hosts", "memory_limit", "crash_loop", "restrictions", "format"],
       ...["accepts_packages", "reports_package_statuses", "packages"],
-      "trust",
       ...["own_telemetry", "figures", "accepts_other_connection_settings"],
+      ...["own_telemetry", "figures"],
+      ...["trust", "headers_file", "headers_command", "oauth2"],
     ];
     const lines = example.split("\n");
     for (const key of ours) {

@@ -27,6 +27,9 @@ const defaults: SupervisorSettings = {
   server: {
     endpoint: "ws://localhost:4320/v1/opamp",
     headers: {},
+    headersFile: undefined,
+    headersCommand: undefined,
+    oauth2: undefined,
     tls: {
       ...tlsDefaults,
       insecure: false,

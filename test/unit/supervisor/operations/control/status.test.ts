@@ -26,6 +26,8 @@ const { RemoteConfigStatuses_FAILED: failed, RemoteConfigStatuses_APPLIED: appli
 type Program = Awaited<ReturnType<StatusSources["program"]>>;
 const otelcol: Program = { source: "local", path: "/otelcol", version: null };
 
+const noConcerns = { certificates: [], credentials: [] };
+
 function host(given: Partial<Reference> | null = {}, program: Program = otelcol) {
   const rig = new CollectorRig();
   const directory = tempDir();
@@ -38,7 +40,7 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
   const book = new ConfigurationBook({ ...emptyBook, current }, async () => true);
   const mask = (text: string) => text.replaceAll("s3cret", "[REDACTED]");
   const reporter = new Reporter({
-    ...{ state, collector: rig.collector, book, clock: rig.clock, mask, concerns: () => [] },
+    ...{ state, collector: rig.collector, book, clock: rig.clock, mask, concerns: () => noConcerns },
     overrides: { identifying: {}, nonIdentifying: {} },
     ownCustomCapabilities: [],
     redactedText: async () => "",
@@ -52,12 +54,14 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
     lastError: "401: bad token s3cret" as string | undefined,
   };
   const { exits, stop } = countExits(rig.collector, rig.clock);
+  const credentials = { concerns: [] as string[] };
   const certificates = { certificates: [] as WatchedCertificate[], concerns: [] as string[] };
   const storage = { unwritten: [] as string[], freeBytes: 1_000 };
   const tell = async () => {
     const view = await describeStatus({
       ...{ clock: rig.clock, version: "1.2.3", startedAt: 0, state, collector: rig.collector, exits, book },
       ...{ journal, reporter, mask, upstream: { presence }, certificates, storage: () => storage },
+      credentials,
       memory: undefined,
       snapshots: { path: (id) => join(directory, `${id}.yaml`) },
       program: async () => program,
@@ -73,7 +77,20 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
     );
     reporter.refresh();
   };
-  return { rig, directory, state, book, journal, presence, tell, verdict, stop, certificates, storage };
+  return {
+    rig,
+    directory,
+    state,
+    book,
+    journal,
+    presence,
+    tell,
+    verdict,
+    stop,
+    certificates,
+    credentials,
+    storage,
+  };
 }
 
 describe("describeStatus", () => {
@@ -108,7 +125,7 @@ describe("describeStatus", () => {
   });
 
   it("names a certificate that ends soon, and what the disk refuses", async () => {
-    const { rig, certificates, storage, tell } = host();
+    const { rig, certificates, credentials, storage, tell } = host();
     await rig.running("a");
     const validUntil = Date.parse("2026-01-05T00:00:00Z");
     certificates.certificates = [{ use: "client", validFrom: 0, validUntil, noticeMs: 1 }];
@@ -118,12 +135,14 @@ describe("describeStatus", () => {
       storage: { free_bytes: 1_000, unwritten: [] },
     });
     certificates.concerns = ["the client certificate expires soon"];
+    credentials.concerns = ["server.oauth2: the token endpoint was not reached"];
     storage.unwritten = ["crashes.json"];
     expect(await tell()).toMatchObject({
       verdict: "degraded",
       reasons: [
         "the disk refuses what is to be written down: crashes.json",
         "the client certificate expires soon",
+        "server.oauth2: the token endpoint was not reached",
       ],
     });
   });

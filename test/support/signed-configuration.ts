@@ -2,14 +2,9 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { type AgentRemoteConfig, AgentRemoteConfigSchema } from "../../src/opamp/messages.ts";
+import { rotationContentType, signatureContentType } from "../../src/opamp/trust-entries.ts";
 import { signStatement, toVerificationKey } from "../../src/supervisor/trust/jws.ts";
-import {
-  digestOfEntries,
-  type Entries,
-  rotationContentType,
-  signatureContentType,
-  toEntryText,
-} from "../../src/supervisor/trust/signed-entries.ts";
+import { digestOfEntries, type Entries, toEntryText } from "../../src/supervisor/trust/signed-entries.ts";
 import { type SignatureClaims, statementTypes } from "../../src/supervisor/trust/statement.ts";
 
 /** Hashed as a server does it that knows nothing of signatures: over all entries. */

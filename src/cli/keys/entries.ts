@@ -1,10 +1,6 @@
 import { readFile } from "node:fs/promises";
-import {
-  type Entries,
-  isTrustEntry,
-  rotationContentType,
-  signatureContentType,
-} from "../../supervisor/trust/signed-entries.ts";
+import { isTrustEntry, rotationContentType, signatureContentType } from "../../opamp/trust-entries.ts";
+import type { Entries } from "../../supervisor/trust/signed-entries.ts";
 import { UsageError } from "../command-line.ts";
 import { type KeysOptions, parsePair } from "./options.ts";
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { type Configuration, reissued } from "../configurations/configuration.ts";
+import { configMapType, configurationFromEntries, isConfigMap } from "../configurations/entries-body.ts";
 import {
   type BodyOptions,
   ConfigurationBodyError,
@@ -30,8 +31,9 @@ export function configRoutes(api: Api, { catalogue, rollouts, strategies }: Pack
     {
       schema: {
         tags: ["configurations"],
-        summary: "Makes the body, YAML under any content type, the desired configuration of the selector",
-        consumes: ["application/yaml"],
+        summary: "Makes the body, YAML or a map of entries, the desired configuration of the selector",
+        description: `The body is YAML under any content type; under ${configMapType} it is JSON such as {"entries": {"NAME": {"content_type": "text/yaml", "body": "..."}}}, entry by entry as it is offered, a signature among them.`,
+        consumes: ["application/yaml", configMapType],
         querystring: z.strictObject({
           selector: selectorParameter,
           strategy: strategyParameter,
@@ -89,7 +91,9 @@ export function configRoutes(api: Api, { catalogue, rollouts, strategies }: Pack
 
 function parseBody(body: Uint8Array, options: BodyOptions): Configuration {
   try {
-    return configurationFromBody(body, options);
+    return isConfigMap(options.contentType)
+      ? configurationFromEntries(body, options)
+      : configurationFromBody(body, options);
   } catch (error) {
     if (error instanceof ConfigurationBodyError) throw new ProblemError("bad-configuration", error.message);
     throw error;

@@ -47,7 +47,7 @@ function decode(body: Uint8Array): string {
 }
 
 function checkIsMapping(text: string, contentType: string): void {
-  const problem = problemOf(text);
+  const problem = mappingProblem(text, "the body");
   if (lostItsNewlines(text, contentType, problem)) {
     throw new ConfigurationBodyError(
       "the body is a single line that is not the YAML meant: curl's -d removes newlines, use --data-binary @FILE",
@@ -56,21 +56,21 @@ function checkIsMapping(text: string, contentType: string): void {
   if (problem !== undefined) throw new ConfigurationBodyError(problem);
 }
 
-/** Why this is not one YAML mapping, or undefined. */
-function problemOf(text: string): string | undefined {
+/** Why this is not one YAML mapping, or undefined; `what` it is begins the sentence. */
+export function mappingProblem(text: string, what: string): string | undefined {
   const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return "the body has no YAML document";
+  if (!Array.isArray(documents)) return `${what} has no YAML document`;
   const [document, second] = documents;
-  if (document === undefined) return "the body has no YAML document";
+  if (document === undefined) return `${what} has no YAML document`;
   const [error] = documents.flatMap((each) => each.errors);
   if (error !== undefined) {
     const [start] = error.linePos ?? [];
     const where = start === undefined ? "" : `, line ${start.line}, column ${start.col}`;
-    return `the body is not valid YAML${where}: ${parserMessage(error.message)}`;
+    return `${what} is not valid YAML${where}: ${parserMessage(error.message)}`;
   }
-  if (second !== undefined) return "the body has more than one YAML document: send one";
+  if (second !== undefined) return `${what} has more than one YAML document: send one`;
   if (isMap(document.contents)) return undefined;
-  return `the body is not a YAML mapping, line ${lineOf(text, document.contents?.range?.[0])}: a Collector configuration starts with keys such as receivers:`;
+  return `${what} is not a YAML mapping, line ${lineOf(text, document.contents?.range?.[0])}: a Collector configuration starts with keys such as receivers:`;
 }
 
 /**

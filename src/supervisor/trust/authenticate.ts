@@ -1,12 +1,7 @@
 import { describeError } from "../../foundation/errors.ts";
+import { rotationContentType, signatureContentType } from "../../opamp/trust-entries.ts";
 import { fromJwk, type VerificationKey, verifyStatement } from "./jws.ts";
-import {
-  digestOfEntries,
-  type Entries,
-  fromEntryText,
-  rotationContentType,
-  signatureContentType,
-} from "./signed-entries.ts";
+import { digestOfEntries, type Entries, fromEntryText } from "./signed-entries.ts";
 import {
   type RotationClaims,
   rotationSchema,

@@ -1,19 +1,9 @@
 import { digestFields } from "../../foundation/field-digest.ts";
 import type { AgentConfigMap } from "../../opamp/messages.ts";
-
-/** The content type of the one entry of a configuration map that holds its signature. */
-export const signatureContentType = "application/vnd.opamp-supervisor.config-signature";
-
-/** The content type of entries that give this host other keys; the signature covers them like any other entry. */
-export const rotationContentType = "application/vnd.opamp-supervisor.config-key-rotation";
+import { isTrustEntry, signatureContentType } from "../../opamp/trust-entries.ts";
 
 /** Entries of a configuration map by name. */
 export type Entries = Readonly<Record<string, { readonly body: Uint8Array; readonly contentType: string }>>;
-
-/** Whether an entry is about trust, and no part of the Collector's configuration. */
-export function isTrustEntry({ contentType }: { contentType: string }): boolean {
-  return contentType === signatureContentType || contentType === rotationContentType;
-}
 
 /** The entries that are the Collector's configuration. None at all is the order to stop it. */
 export function configurationEntries(map: Pick<AgentConfigMap, "configMap"> | undefined): Entries {

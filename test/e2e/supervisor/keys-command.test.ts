@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { rotationContentType, signatureContentType } from "../../../src/supervisor/trust/signed-entries.ts";
+import { rotationContentType, signatureContentType } from "../../../src/opamp/trust-entries.ts";
 import { remoteConfig } from "../../support/recording-opamp-server.ts";
 import { runCommand } from "../../support/run-command.ts";
 import { withEntry } from "../../support/signed-configuration.ts";

@@ -29,7 +29,10 @@ describe("GET /api/v1/openapi.json", () => {
       properties: { agents: { items: { $ref: "#/components/schemas/AgentSummary" } } },
     });
     const push = paths["/api/v1/config"]!.post!;
-    expect(Object.keys(push.requestBody!.content)).toEqual(["application/yaml"]);
+    expect(Object.keys(push.requestBody!.content)).toEqual([
+      "application/yaml",
+      "application/vnd.opamp-supervisor.config-map+json",
+    ]);
     expect(Object.keys(paths)).toContain("/api/v1/agents/{instance_uid}/restart");
   });
 

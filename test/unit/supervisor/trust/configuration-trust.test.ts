@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../../../src/foundation/logger.ts";
 import type { AgentRemoteConfig } from "../../../../src/opamp/messages.ts";
+import { signatureContentType } from "../../../../src/opamp/trust-entries.ts";
 import { ConfigurationTrust } from "../../../../src/supervisor/trust/configuration-trust.ts";
-import { signatureContentType } from "../../../../src/supervisor/trust/signed-entries.ts";
 import {
   noTrustRecord,
   type TrustRecord,

@@ -158,6 +158,21 @@ describe("a host with agent.trust.config_keys", () => {
     );
   });
 
+  it("refuses what a decoder of base64url would not see", async () => {
+    const trust = await host.open();
+    const signed = await signer.sign(plain, at());
+    const { body, contentType } = signed.config!.configMap.signature!;
+    const text = Buffer.from(body).toString();
+    const last = text.at(-2) ?? "";
+    const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    // An Ed25519 signature ends in four bits that say nothing.
+    const same = digits[digits.indexOf(last) ^ 1] ?? "";
+    const decode = (end: string) => Buffer.from(text.slice(2, -2).split(".")[2] + end, "base64url");
+    expect(decode(same)).toEqual(decode(last));
+    const offer = withEntry(signed, "signature", { body: `${text.slice(0, -2)}${same}\n`, contentType });
+    expect(await told(trust, offer)).toEqual(final("altered"));
+  });
+
   it("refuses any claim that is other than it was signed", async () => {
     const trust = await host.open();
     const signed = await signer.sign(plain, at());

@@ -71,13 +71,18 @@ async function rotate(
 ): Promise<Rotated> {
   const statements = Object.values(entries)
     .filter(({ contentType }) => contentType === rotationContentType)
-    .map(({ body }) => fromEntryText(body));
+    .map(({ body }) => {
+      const statement = fromEntryText(body);
+      if (statement === undefined) throw new UntrustedError("altered", "the entry of a rotation holds none");
+      return statement;
+    });
   let [result, current]: [Rotated, readonly VerificationKey[]] = [{ rotation: undefined, keys: [] }, keys];
   for (let goOn = true; goOn; ) {
     goOn = false;
     for (const statement of statements) {
-      const claims = statement && (await rotationBy(statement, current));
-      if (!claims || claims.serial <= (result.rotation?.serial ?? known) || claims.iat <= floor) continue;
+      const claims = await rotationBy(statement, current);
+      if (claims === undefined || claims.serial <= (result.rotation?.serial ?? known) || claims.iat <= floor)
+        continue;
       current = await keysOf(claims);
       result = { rotation: claims, keys: [...result.keys, ...current] };
       goOn = true;

@@ -89,7 +89,6 @@ describe("supervisor.example.yaml", () => {
       ...["allowed_redirect_hosts", "memory_limit", "crash_loop", "restrictions", "format"],
       ...["accepts_packages", "reports_package_statuses", "packages"],
       ...["own_telemetry", "figures", "accepts_other_connection_settings"],
-      ...["own_telemetry", "figures"],
       ...["trust", "headers_file", "headers_command", "oauth2"],
     ];
     const lines = example.split("\n");

@@ -10,6 +10,11 @@ export const uidKey = "uid";
 const capabilityPrefix = "capability:";
 const componentPrefix = "component:";
 
+/** Whether a key means something else than a label, so that no label can be called so. */
+export function isReservedKey(key: string): boolean {
+  return key === uidKey || asksState(key);
+}
+
 /** Whether a key asks for what an Agent said it can do. */
 export function asksState(key: string): boolean {
   return key.startsWith(capabilityPrefix) || key.startsWith(componentPrefix);

@@ -15,6 +15,7 @@ import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { Groups } from "./fleet/groups.ts";
+import { OperatorLabels } from "./fleet/operator-labels.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { Answers } from "./offers/answers.ts";
 import { Offering } from "./offers/offering.ts";
@@ -104,7 +105,14 @@ async function serve(
     log,
   });
   const events = new ServerEvents({ clock, run: clock.now().toString(36), kept: keptEvents });
-  const fleet = new Fleet({ clock, log, events, pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs });
+  const operatorLabels = await OperatorLabels.open(database);
+  const fleet = new Fleet({
+    clock,
+    log,
+    events,
+    pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs,
+    operatorLabels,
+  });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
   const released = new ReleasedAgents();
   const rules = await RuleBook.open({ database, clock, reach: released });
@@ -164,6 +172,12 @@ async function serve(
     rooms: {
       groups,
       restarts,
+      operatorLabels,
+      async relabelled(id) {
+        fleet.relabel(id);
+        const agent = fleet.get(id);
+        if (agent !== undefined) await offering.offerDue(undefined, [agent]);
+      },
       events,
       clock,
       fleet,

@@ -12,6 +12,7 @@ import { type CtlCommand, type CtlContext, type CtlOption, parseCtlCall } from "
 import { drillCommand } from "./drill.ts";
 import { eventsCommand } from "./events.ts";
 import { groupsCommand } from "./groups.ts";
+import { labelCommand } from "./label.ts";
 import { packagesCommand } from "./packages.ts";
 import { restartCommand } from "./restart.ts";
 import { rollbackCommand } from "./rollback.ts";
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, CtlCommand>> = {
   config: configCommand,
   packages: packagesCommand,
   groups: groupsCommand,
+  label: labelCommand,
   restart: restartCommand,
   events: eventsCommand,
   rollouts: rolloutsCommand,

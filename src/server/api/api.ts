@@ -5,6 +5,7 @@ import type { Logger } from "../../foundation/logger.ts";
 import type { People } from "../access/people.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import { addAccessControl } from "./access-control.ts";
+import { type AgentLabelsApi, agentLabelRoutes } from "./agent-labels.ts";
 import { type AgentRestartsApi, agentRestartRoutes } from "./agent-restarts.ts";
 import { type AgentsApi, agentRoutes } from "./agents.ts";
 import { auditRoutes } from "./audit.ts";
@@ -37,6 +38,7 @@ export type Api = FastifyInstance<
 
 export interface ApiOptions {
   rooms: AgentsApi &
+    AgentLabelsApi &
     AgentRestartsApi &
     EventsApi &
     GroupsApi &
@@ -82,6 +84,7 @@ export async function createApi({
   await describeRoutes(api);
   probeRoutes(api, rooms);
   agentRoutes(api, rooms);
+  agentLabelRoutes(api, rooms);
   agentRestartRoutes(api, rooms);
   groupRoutes(api, rooms);
   configRoutes(api, rooms);

@@ -6,7 +6,8 @@ import { everyAgent, type Selector } from "../../opamp/selector.ts";
 import { type MergedReport, mergeReport, type ReportedParts } from "../../opamp/server/agent-state.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Agent, Connection, OfferKind, OfferNotes, Presence } from "./agent.ts";
-import { labelsOf } from "./labels.ts";
+import { type Labels, labelsOf } from "./labels.ts";
+import { type OperatorLabels, withOperatorLabels } from "./operator-labels.ts";
 
 export interface FleetOptions {
   clock: Clock;
@@ -14,6 +15,7 @@ export interface FleetOptions {
   events: ServerEvents;
   /** How long an Agent on plain HTTP may be silent before it counts as gone. */
   pollTimeoutMs: number;
+  operatorLabels: Pick<OperatorLabels, "get">;
 }
 
 /** The Agents heard since the start, connected or not, by instance UID (SW5). In memory only. */
@@ -25,12 +27,14 @@ export class Fleet {
   readonly #log: Logger;
   readonly #events: ServerEvents;
   readonly #pollTimeoutMs: number;
+  readonly #operatorLabels: Pick<OperatorLabels, "get">;
 
-  constructor({ clock, log, events, pollTimeoutMs }: FleetOptions) {
+  constructor({ clock, log, events, pollTimeoutMs, operatorLabels }: FleetOptions) {
     this.#clock = clock;
     this.#log = log;
     this.#events = events;
     this.#pollTimeoutMs = pollTimeoutMs;
+    this.#operatorLabels = operatorLabels;
   }
 
   /** The Agent of a canonical instance UID. */
@@ -54,9 +58,9 @@ export class Fleet {
       id,
       state: merged.state,
       labels:
-        merged.changed.agentDescription === undefined
-          ? (known?.labels ?? {})
-          : labelsOf(merged.state.agentDescription),
+        known !== undefined && merged.changed.agentDescription === undefined
+          ? known.labels
+          : this.#labelsOf(id, merged.state),
       presence: this.#presenceOn(connection, id, known),
       session: (known?.session ?? 0) + (comesBack ? 1 : 0),
       transport: connection.transport,
@@ -112,11 +116,23 @@ export class Fleet {
     }
   }
 
+  /** Its operators' labels are others now. */
+  relabel(id: string): void {
+    const agent = this.#agents.get(id);
+    if (agent === undefined) return;
+    this.#agents.set(id, { ...agent, labels: this.#labelsOf(id, agent.state) });
+    this.#events.publish({ type: "agent.changed", agent_id: id, changed: ["labels"] });
+  }
+
   /** Waits for nobody any longer; what is known stays. */
   close(): void {
     for (const { presence } of this.#agents.values()) {
       if (presence.t === "polling") presence.timeout.cancel();
     }
+  }
+
+  #labelsOf(id: string, { agentDescription }: ReportedParts): Labels {
+    return withOperatorLabels(labelsOf(agentDescription), this.#operatorLabels.get(id));
   }
 
   #presenceOn(connection: Connection, id: string, known: Agent | undefined): Presence {

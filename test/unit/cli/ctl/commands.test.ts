@@ -6,6 +6,7 @@ import { ApiClient, ApiError } from "../../../../src/cli/ctl/api-client.ts";
 import { configCommand } from "../../../../src/cli/ctl/config.ts";
 import { type CtlCommand, type CtlContext, parseCtlCall } from "../../../../src/cli/ctl/ctl-command.ts";
 import { groupsCommand } from "../../../../src/cli/ctl/groups.ts";
+import { labelCommand } from "../../../../src/cli/ctl/label.ts";
 import { packagesCommand } from "../../../../src/cli/ctl/packages.ts";
 import { restartCommand } from "../../../../src/cli/ctl/restart.ts";
 import { AgentCapability } from "../../../../src/opamp/bits.ts";
@@ -170,6 +171,18 @@ describe("ctl groups", () => {
     );
     await ctl(online, groupsCommand, ["delete", "prod"]);
     expect((await ctl(online, groupsCommand, [])).printed).toHaveLength(1);
+  });
+});
+
+describe("ctl label", () => {
+  it("gives labels and takes them away", async () => {
+    const online = await startTestServer();
+    const { id } = await join(online, { env: "prod" });
+    await ctl(online, labelCommand, [id, "team=a=b", "site=x"]);
+    expect((await ctl(online, labelCommand, [id, "site-"])).printed).toEqual(["team=a=b"]);
+    expect((await ctl(online, labelCommand, [id])).printed).toEqual(["team=a=b"]);
+    await expect(ctl(online, labelCommand, [id, "env=dev"])).rejects.toThrow(/the agent itself says env/);
+    await expect(ctl(online, labelCommand, [id, "team"])).rejects.toThrow(UsageError);
   });
 });
 

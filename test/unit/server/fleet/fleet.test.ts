@@ -24,7 +24,13 @@ const message = (sequenceNum: bigint) =>
 describe("Fleet", () => {
   it("does not lose an Agent that moved when the connection it left closes (SW6)", () => {
     const log = new LogBook();
-    const fleet = new Fleet({ clock: new ManualClock(), log, events: testEvents(), pollTimeoutMs: 90_000 });
+    const fleet = new Fleet({
+      operatorLabels: { get: () => ({}) },
+      clock: new ManualClock(),
+      log,
+      events: testEvents(),
+      pollTimeoutMs: 90_000,
+    });
     const [left, taken] = [connection(1), connection(2)];
     fleet.heard(left, message(0n));
     fleet.heard(taken, message(1n));
@@ -37,7 +43,13 @@ describe("Fleet", () => {
 
   it("keeps time of first and last contact and the address heard last", () => {
     const clock = new ManualClock(1_000);
-    const fleet = new Fleet({ clock, log: new LogBook(), events: testEvents(), pollTimeoutMs: 90_000 });
+    const fleet = new Fleet({
+      operatorLabels: { get: () => ({}) },
+      clock,
+      log: new LogBook(),
+      events: testEvents(),
+      pollTimeoutMs: 90_000,
+    });
     fleet.heard(connection(1), message(0n));
     clock.advance(500);
     fleet.heard(connection(2), message(1n));

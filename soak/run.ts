@@ -129,6 +129,8 @@ class Soak {
     const times = `well after ${(recoveryMs / 1_000).toFixed(1)} s, data gap ${gapMs.toFixed(0)} ms`;
     process.stdout.write(`${name}: ${unwell === undefined ? times : "NOT WELL"}\n`);
     if (unwell !== undefined) return `${name}: not well within ${recoverMs / 1_000} s: ${unwell}`;
+    const probation = await settle(() => world.onProbation(), recoverMs);
+    if (probation !== undefined) return `${name}: ${probation}`;
     const sizes = await world.sizes();
     this.sizes.push(sizes);
     if (sizes.stateFiles > maxFiles) return `${name}: ${sizes.stateFiles} files in the state directory`;

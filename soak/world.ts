@@ -124,6 +124,14 @@ export class World implements AsyncDisposable {
     return notAsExpected(agent, this.pushes);
   }
 
+  /** A configuration that dies twice on probation is gone back from, by rule: the next fault waits for its end. */
+  async onProbation(): Promise<string | undefined> {
+    const { status, text } = await this.#get("/status.json");
+    if (status !== 200) return `/status.json: ${status}`;
+    const { configuration } = JSON.parse(text) as { configuration: { on_probation: boolean } };
+    return configuration.on_probation ? "it is still on probation" : undefined;
+  }
+
   /** What the reported verdict says that is not true; undefined where it is true. */
   async untruth(): Promise<string | undefined> {
     const verdict = (await this.control.agent())?.remote_config_status;

@@ -51,7 +51,14 @@ export class RolloutBook {
     return book;
   }
 
-  /** Reads what another server may have written. */
+  /** Takes over all that other servers have written since. */
+  async refresh(): Promise<void> {
+    for (const found of (await loadRollouts(this.#options.database)).toReversed()) {
+      if (found.version !== this.#entries.get(found.rollout.id)?.version) await this.#takeOver(found);
+    }
+  }
+
+  /** Reads what another server may have written of one. */
   async reload(id: string): Promise<void> {
     const known = this.#entries.get(id);
     const found = await loadRollout(this.#options.database, id);

@@ -282,7 +282,7 @@ describe("two servers on one database", () => {
     await there.commit(there.get("r1")!, paused);
     await expect(here.commit(entry, paused)).rejects.toThrow("written by another server");
     expect(entry.rollout.state.t).toBe("running");
-    await here.reload("r1");
+    await here.refresh();
     expect(here.get("r1")!.rollout.state).toMatchObject({ t: "paused", reason: "wait" });
     expect(await here.story("r1")).toHaveLength(1);
   });

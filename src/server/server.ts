@@ -20,6 +20,7 @@ import { type Listener, openListener } from "./listener.ts";
 import { Answers } from "./offers/answers.ts";
 import { Offering } from "./offers/offering.ts";
 import { RuleBook } from "./offers/rule-book.ts";
+import { ServerMetrics } from "./operations/server-metrics.ts";
 import { noPackages } from "./packages/package-composer.ts";
 import { openPackages } from "./packages/packages.ts";
 import { Restarts } from "./restarts.ts";
@@ -31,6 +32,7 @@ import { Rollouts } from "./rollouts/rollouts.ts";
 import { Strategies } from "./rollouts/strategies.ts";
 import type { ServerSettings } from "./settings/server-settings.ts";
 import { type Database, openDatabase } from "./storage/database.ts";
+import { certificateExpiries } from "./tls-material.ts";
 
 export interface ServerDependencies {
   clock: Clock;
@@ -113,6 +115,13 @@ async function serve(
     pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs,
     operatorLabels,
   });
+  const metrics = new ServerMetrics({
+    events,
+    fleet,
+    clock,
+    labels: settings.metrics.labels,
+    certificateExpiries: () => certificateExpiries({ opamp: opamp.tls, management: management.tls }),
+  });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
   const released = new ReleasedAgents();
   const rules = await RuleBook.open({ database, clock, reach: released });
@@ -157,8 +166,15 @@ async function serve(
     },
     {
       admit: (request) => access.agents.admit(request),
-      onConnected: (connection) => access.live.opened(connection),
-      onMessage: (connection, message) => service.answer(connection, message),
+      onConnected: (connection) => {
+        metrics.webSocketOpened();
+        access.live.opened(connection);
+      },
+      onMessage: (connection, message) => {
+        metrics.received(message);
+        return service.answer(connection, message);
+      },
+      onSent: (message) => metrics.sent(message),
       onClosed: (connection, reason) => {
         access.live.closed(connection);
         fleet.connectionClosed(connection, reason);
@@ -190,6 +206,7 @@ async function serve(
       catalogue: packages?.catalogue,
       isReady: () => state.ready,
       keys: access.keys,
+      metrics: metrics.all(),
       keyLifetimeMs: settings.access.keyLifetimeMs,
     },
     people: access.people,
@@ -208,8 +225,11 @@ async function serve(
     keepAliveTimeoutMs: 1.5 * opamp.heartbeatIntervalMs,
     address: opamp.address,
     tls: opamp.tls,
-    onRequest: (request, response) =>
-      (packages?.downloads.handles(request) ? packages.downloads : endpoint).handleRequest(request, response),
+    onRequest(request, response) {
+      if (packages?.downloads.handles(request) !== true) return endpoint.handleRequest(request, response);
+      metrics.downloadStarted();
+      packages.downloads.handleRequest(request, response);
+    },
     onUpgrade: (request, socket, head) => endpoint.handleUpgrade(request, socket, head),
   });
   const operators = await openListener({

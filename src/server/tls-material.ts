@@ -47,6 +47,15 @@ export function loadTlsMaterial(tls: ListenerTls, setting: string): TlsMaterial 
   return { ...options, requestCert: ca !== undefined, rejectUnauthorized: ca !== undefined };
 }
 
+/** When the certificate of each listener with TLS ends, in milliseconds since the Unix epoch. */
+export function certificateExpiries(listeners: Readonly<Record<string, ListenerTls | undefined>>) {
+  return Object.entries(listeners).flatMap(([listener, tls]) => {
+    if (tls === undefined) return [];
+    const { validTo } = new X509Certificate(readPem(tls.certificate, `${listener}.tls.cert`));
+    return [{ listener, at: Date.parse(validTo) }];
+  });
+}
+
 function readPem(source: PemSource, setting: string): string {
   if ("pem" in source) return source.pem;
   try {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import type { AgentToServer, ServerToAgentSchema } from "../messages.ts";
+import type { AgentToServer, ServerToAgent, ServerToAgentSchema } from "../messages.ts";
 
 /** What a handler answers with; the endpoint fills `instance_uid` and, when due, capabilities. */
 export type ServerToAgentInit = MessageInitShape<typeof ServerToAgentSchema>;
@@ -45,6 +45,8 @@ export interface EndpointHandlers<C> {
   ): ServerToAgentInit | Promise<ServerToAgentInit>;
   /** A WebSocket opened. Not called for plain HTTP, whose connections mean nothing (SH5, SH6). */
   onConnected?(connection: AgentConnection<C>): void;
+  /** A message left for an Agent, as an answer or unasked. */
+  onSent?(message: ServerToAgent): void;
   /** A WebSocket closed, and all that arrived on it was handled. Not called for plain HTTP. */
   onClosed(connection: AgentConnection<C>, reason: string): void;
 }

@@ -84,6 +84,7 @@ export async function serveExchange<C>(
   // HTTP has no connection to remember a first answer by, so every answer says what the Server can do.
   const greeted = greet(answer, settings, message?.agentDescription !== undefined);
   await respond(request, response, greeted, connection.id, settings);
+  handlers.onSent?.(greeted);
 }
 
 async function respond(

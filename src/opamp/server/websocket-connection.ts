@@ -144,6 +144,7 @@ export class WebSocketConnection<C> implements AgentConnection<C> {
     }
     this.#greeted ||= message.errorResponse === undefined;
     this.#socket.send(frame, ignoreWriteError);
+    this.#handlers.onSent?.(message);
     return true;
   }
 

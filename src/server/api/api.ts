@@ -19,6 +19,7 @@ import { type GroupsApi, groupRoutes } from "./groups.ts";
 import type { IdempotencyStore } from "./idempotency-store.ts";
 import { type KeysApi, keyRoutes } from "./keys.ts";
 import { newRolloutRoutes } from "./new-rollout.ts";
+import { type MetricsApi, metricsRoutes } from "./metrics.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
 import { type ProbesApi, probeRoutes } from "./probes.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -45,7 +46,8 @@ export interface ApiOptions {
     PackagesApi &
     ProbesApi &
     RolloutsApi &
-    KeysApi;
+    KeysApi &
+    MetricsApi;
   people: People;
   audit: AuditLog;
   idempotency: IdempotencyStore;
@@ -83,6 +85,7 @@ export async function createApi({
   addConventions(api, idempotency);
   await describeRoutes(api);
   probeRoutes(api, rooms);
+  metricsRoutes(api, rooms);
   agentRoutes(api, rooms);
   agentLabelRoutes(api, rooms);
   agentRestartRoutes(api, rooms);

@@ -12,11 +12,8 @@ import type { ServerSettings } from "./server-settings.ts";
  */
 export function loadServerSettings(path: string, sources?: SettingsSources): LoadedSettings<ServerSettings> {
   const { settings, ...rest } = loadSettingsFile(path, serverFile, sources);
-  const { opamp, management, packages, rollouts, storage, access, telemetry } = settings;
-  return {
-    ...rest,
-    settings: { opamp, management, packages, rollouts, storage, access, logs: telemetry.logs },
-  };
+  const { telemetry, ...sections } = settings;
+  return { ...rest, settings: { ...sections, ...telemetry } };
 }
 
 /** What an empty server.yaml means. */

@@ -44,6 +44,8 @@ const logs = section({
   outputPaths: defaulted("output_paths", textList(), ["stdout"]),
 });
 
+const metrics = section({ labels: defaulted("labels", textList(), []) });
+
 /** server.yaml: which key becomes which part of the settings, and what its absence means. */
 export const serverFile = section({
   opamp: nested("opamp", opamp),
@@ -52,7 +54,10 @@ export const serverFile = section({
   storage: nested("storage", storage),
   rollouts: nested("rollouts", rollouts),
   access: nested("access", access),
-  telemetry: nested("telemetry", section({ logs: nested("logs", logs) })),
+  telemetry: nested(
+    "telemetry",
+    section({ logs: nested("logs", logs), metrics: nested("metrics", metrics) }),
+  ),
 });
 
 function urlPath(): SettingSchema<string> {

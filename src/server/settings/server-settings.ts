@@ -88,4 +88,8 @@ export interface ServerSettings {
     format: "auto" | "json" | "terminal";
     outputPaths: readonly string[];
   };
+  metrics: {
+    /** Labels of agents that tell the connected ones apart. */
+    labels: readonly string[];
+  };
 }

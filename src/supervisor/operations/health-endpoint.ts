@@ -6,9 +6,9 @@ import type { SecureVersion } from "node:tls";
 import type { Clock } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
+import type { Metric } from "../../foundation/metrics/metric.ts";
+import { formatPrometheus, prometheusContentType } from "../../foundation/metrics/prometheus-text.ts";
 import type { HealthcheckSettings, ListenerTlsSettings } from "../settings/supervisor-settings.ts";
-import type { Metric } from "../telemetry/metrics.ts";
-import { formatPrometheus, prometheusContentType } from "../telemetry/prometheus-text.ts";
 import type { StatusView } from "./control/status-view.ts";
 import { reloadListenerTls } from "./listener-tls-reload.ts";
 

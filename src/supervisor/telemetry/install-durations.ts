@@ -1,6 +1,6 @@
 import type { Clock } from "../../foundation/clock.ts";
+import type { Point } from "../../foundation/metrics/metric.ts";
 import type { PackagesView } from "../packages/statuses.ts";
-import type { Point } from "./metrics.ts";
 
 /** How long the last attempt to install each package took, from the offer or the retry to its end. */
 export class InstallDurations {

@@ -1,10 +1,10 @@
 import type { Clock } from "../../foundation/clock.ts";
+import type { Metric } from "../../foundation/metrics/metric.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import type { ConfigurationBook } from "../change/configuration-book.ts";
 import type { Collector } from "../collector/collector.ts";
 import type { PackagesView } from "../packages/statuses.ts";
 import { InstallDurations } from "./install-durations.ts";
-import type { Metric } from "./metrics.ts";
 import { OfferSpans, type OfferVerdict } from "./offer-spans.ts";
 import { Restarts } from "./restarts.ts";
 import { type MetricFacts, supervisorMetrics } from "./supervisor-metrics.ts";

@@ -1,7 +1,7 @@
+import { Counts } from "../../foundation/metrics/metric.ts";
 import type { Collector } from "../collector/collector.ts";
 import type { CollectorEvent } from "../collector/collector-state.ts";
 import type { CollectorProcess } from "../collector/process.ts";
-import { Counts } from "./metrics.ts";
 
 /**
  * Why a Collector process took another's place: it ended by itself, was killed by the kernel for lack of

@@ -1,9 +1,9 @@
+import { Counts, type Metric } from "../../foundation/metrics/metric.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import { RemoteConfigStatuses } from "../../opamp/messages.ts";
 import type { WatchedCertificate } from "../connection/certificate/certificate-watch.ts";
 import type { UpstreamStatus } from "../connection/upstream.ts";
 import type { InstallDurations } from "./install-durations.ts";
-import { Counts, type Metric } from "./metrics.ts";
 import type { Restarts } from "./restarts.ts";
 
 /** What the metrics are read from. */

@@ -1,6 +1,6 @@
 import type { LogComponent, Logger } from "../../foundation/logger.ts";
+import type { Metric } from "../../foundation/metrics/metric.ts";
 import type { OtlpSettings } from "../settings/telemetry-settings.ts";
-import type { Metric } from "./metrics.ts";
 import { noTracer, type Tracer } from "./tracer.ts";
 
 /** Where an offer of own telemetry leads each signal. */

@@ -24,6 +24,7 @@ export const testSettings: ServerSettings = {
   storage: { directory: undefined, postgresUrl: undefined },
   rollouts: { defaultStrategy: "immediate", prometheusUrl: undefined },
   access: defaultServerSettings().access,
+  metrics: { labels: [] },
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },
 };
 

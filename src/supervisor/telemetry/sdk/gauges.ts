@@ -8,7 +8,7 @@ import {
   type GaugeMetricData,
   type MetricProducer,
 } from "@opentelemetry/sdk-metrics";
-import type { Metric } from "../metrics.ts";
+import type { Metric } from "../../../foundation/metrics/metric.ts";
 
 /**
  * Gives readers the gauges as they are at the moment. An observable gauge of the SDK would go on about every

@@ -15,13 +15,13 @@ import {
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
 import { describeError } from "../../../foundation/errors.ts";
+import type { Metric } from "../../../foundation/metrics/metric.ts";
 import type {
   ExporterSettings,
   MetricReaderSettings,
   PrometheusSettings,
   Temporality,
 } from "../../settings/telemetry-settings.ts";
-import type { Metric } from "../metrics.ts";
 import type { TelemetryOptions } from "../telemetry-options.ts";
 import type { Gauges } from "./gauges.ts";
 import { type OtlpSignal, openOtlp } from "./otlp-exporter.ts";

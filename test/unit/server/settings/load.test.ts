@@ -40,6 +40,7 @@ describe("defaultServerSettings", () => {
         agents: { required: false, jwt: undefined, addresses: undefined },
       },
       logs: { level: "info", format: "auto", outputPaths: ["stdout"] },
+      metrics: { labels: [] },
     });
   });
 });

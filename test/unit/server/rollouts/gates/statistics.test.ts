@@ -54,15 +54,18 @@ describe("a share in a sample", () => {
 
 describe("the chance of so many", () => {
   it("is what summing every term gives", () => {
-    const chance = (k: number, n: number, p: number) => {
+    /** The chance of fewer than k; for shares up to a half, where the first term is not too small to be a number. */
+    const below = (k: number, n: number, p: number) => {
       let term = (1 - p) ** n;
-      let below = 0;
+      let sum = 0;
       for (let i = 0; i < k; i += 1) {
-        below += term;
+        sum += term;
         term *= ((n - i) / (i + 1)) * (p / (1 - p));
       }
-      return 1 - below;
+      return sum;
     };
+    const chance = (k: number, n: number, p: number) =>
+      p <= 0.5 ? 1 - below(k, n, p) : below(n - k + 1, n, 1 - p);
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 60 }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Metric } from "../../../../src/supervisor/telemetry/metrics.ts";
-import { formatPrometheus } from "../../../../src/supervisor/telemetry/prometheus-text.ts";
+import type { Metric } from "../../../../src/foundation/metrics/metric.ts";
+import { formatPrometheus } from "../../../../src/foundation/metrics/prometheus-text.ts";
 
 const metric = (given: Partial<Metric>): Metric => ({
   ...{ name: "up", help: "Whether it is up", kind: "gauge", points: () => [{ value: 1, labels: {} }] },

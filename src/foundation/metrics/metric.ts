@@ -1,8 +1,8 @@
-/** One number of the supervisor, or one for each set of labels. Whoever exports it reads it when it likes. */
+/** One number of a program, or one for each set of labels. Whoever exports it reads it when it likes. */
 export interface Metric {
   readonly name: string;
   readonly help: string;
-  readonly kind: "gauge" | "counter" | "up-down-counter";
+  readonly kind: "gauge" | "counter" | "up-down-counter" | "histogram";
   /** The present values; none where nothing is known yet. */
   readonly points: () => readonly Point[];
 }
@@ -10,6 +10,8 @@ export interface Metric {
 export interface Point {
   readonly value: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** Appended to the metric's name: a histogram is made of `_bucket`, `_sum` and `_count`. */
+  readonly suffix?: "_bucket" | "_sum" | "_count";
 }
 
 /** Counts by one label whose values are known beforehand: each is there from the start, with 0. */

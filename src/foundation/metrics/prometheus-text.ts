@@ -1,9 +1,14 @@
-import type { Metric, Point } from "./metrics.ts";
+import type { Metric, Point } from "./metric.ts";
 
 /** Content type of {@link formatPrometheus}. */
 export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-const types = { gauge: "gauge", counter: "counter", "up-down-counter": "gauge" } as const;
+const types = {
+  gauge: "gauge",
+  counter: "counter",
+  "up-down-counter": "gauge",
+  histogram: "histogram",
+} as const;
 
 /** The present values in Prometheus' text format 0.0.4. A metric of which nothing is known is left out. */
 export function formatPrometheus(metrics: readonly Metric[]): string {
@@ -15,7 +20,9 @@ export function formatPrometheus(metrics: readonly Metric[]): string {
     return [
       `# HELP ${name} ${help}`,
       `# TYPE ${name} ${types[metric.kind]}`,
-      ...points.map((point) => `${name}${formatLabels(point)} ${formatValue(point.value)}`),
+      ...points.map(
+        (point) => `${name}${point.suffix ?? ""}${formatLabels(point)} ${formatValue(point.value)}`,
+      ),
     ];
   });
   return lines.map((line) => `${line}\n`).join("");

@@ -55,7 +55,7 @@ export class People {
       return { t: "kept-out", reason: "this address may not come here (access.addresses)" };
     }
     if (authorization === undefined) {
-      if (open) return { t: "known", identity: { name: "loopback", role: "admin", by: "loopback" } };
+      if (open) return { t: "known", identity: { name: "anonymous", role: "admin", by: "loopback" } };
       return { t: "unknown", reason: "send an API key or a token: Authorization: Bearer ..." };
     }
     const wait = this.#waitOf(remoteAddress);

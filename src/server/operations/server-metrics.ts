@@ -33,6 +33,9 @@ export class ServerMetrics {
   /** When each offer was made, by agent and hash. */
   readonly #offeredAt = new Map<string, number>();
   readonly #unhealthy = new Set<string>();
+  /** Rollouts that are being taken back now. */
+  readonly #goingBack = new Set<string>();
+  #rollbacks = 0;
   #webSockets = 0;
   #downloads = 0;
   #healthFailures = 0;
@@ -121,6 +124,11 @@ export class ServerMetrics {
         "Times that an agent turned from healthy to unhealthy",
         () => this.#healthFailures,
       ),
+      count(
+        "opamp_rollback_total",
+        "Rollouts that were taken back, by a gate or by somebody",
+        () => this.#rollbacks,
+      ),
       {
         name: "opamp_server_certificate_expiry_timestamp_seconds",
         help: "When the certificate of a listener ends",
@@ -166,6 +174,7 @@ export class ServerMetrics {
   #read({ at, event }: PublishedEvent): void {
     if (event.type === "agent.changed" && event.changed.includes("health"))
       this.#healthChanged(event.agent_id);
+    if (event.type === "rollout.changed") this.#rolloutChanged(event.rollout, event.state);
     if (event.type !== "offer.made" && event.type !== "offer.answered") return;
     if (event.kind !== "configuration") return;
     const offer = `${event.agent_id} ${event.hash}`;
@@ -181,6 +190,14 @@ export class ServerMetrics {
     this.#offeredAt.delete(offer);
     this.#updates.add(status === "APPLIED" ? "success" : "failure");
     if (at - offeredAt <= longestMs) this.#durations.observe((at - offeredAt) / 1000);
+  }
+
+  #rolloutChanged(rollout: string, state: string): void {
+    if (state !== "rolling-back") this.#goingBack.delete(rollout);
+    else if (!this.#goingBack.has(rollout)) {
+      this.#goingBack.add(rollout);
+      this.#rollbacks += 1;
+    }
   }
 
   #healthChanged(id: string): void {

@@ -44,7 +44,7 @@ describe("the management API", () => {
     const server = await startTestServer();
     expect(server.log.of("management_open")).toHaveLength(1);
     const { json } = await fetchJson(server.api("/api/v1/whoami"));
-    expect(json).toEqual({ name: "loopback", role: "admin", by: "loopback" });
+    expect(json).toEqual({ name: "anonymous", role: "admin", by: "loopback" });
   });
 
   it("does not take a name that was made to point here for this machine", async () => {

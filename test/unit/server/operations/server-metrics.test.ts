@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { RemoteConfigStatuses } from "../../../../src/opamp/messages.ts";
 import { parseSelector } from "../../../../src/opamp/selector.ts";
 import { fetchBytes, RawWebSocketAgent } from "../../../support/raw-agent.ts";
-import { startTestServer, type TestServer, yaml } from "../test-server.ts";
+import { pushConfiguration, startTestServer, type TestServer, yaml } from "../test-server.ts";
 
 async function scrape({ api }: TestServer): Promise<string[]> {
   const answer = await fetchBytes(api("/metrics"));
@@ -35,7 +35,7 @@ describe("GET /metrics", () => {
   ])("counts an update as %s once, and how long it took", async (status, verdict) => {
     const server = await startTestServer();
     const agent = await enter(server, { env: "prod" });
-    await server.server.pushConfiguration(parseSelector("env=prod"), yaml("receivers:\n"));
+    await pushConfiguration(server.server, parseSelector("env=prod"), yaml("receivers:\n"));
     const { remoteConfig } = await agent.receive();
     const lastRemoteConfigHash = remoteConfig!.configHash;
     const report = (each: RemoteConfigStatuses) =>

@@ -4,7 +4,7 @@ import type {
   OtlpSettings,
   TelemetrySettings,
 } from "../../../../src/supervisor/settings/telemetry-settings.ts";
-import type { Metric } from "../../../../src/supervisor/telemetry/metrics.ts";
+import type { Metric } from "../../../../src/foundation/metrics/metric.ts";
 import { RedirectableTelemetry } from "../../../../src/supervisor/telemetry/redirectable-telemetry.ts";
 import { noTelemetry, type TelemetryPipeline } from "../../../../src/supervisor/telemetry/telemetry.ts";
 import { load } from "../settings/support.ts";

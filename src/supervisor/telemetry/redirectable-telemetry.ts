@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "../../foundation/logger.ts";
-import type { OtlpSettings, TelemetrySettings } from "../settings/telemetry-settings.ts";
 import type { Metric } from "../../foundation/metrics/metric.ts";
+import type { OtlpSettings, TelemetrySettings } from "../settings/telemetry-settings.ts";
 import type { OfferedDestinations, Telemetry, TelemetryPipeline } from "./telemetry.ts";
 
 /** As the Collector sends its own (AN16). */

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { silentLogger } from "../../../../src/foundation/logger.ts";
+import type { Metric } from "../../../../src/foundation/metrics/metric.ts";
 import type {
   OtlpSettings,
   TelemetrySettings,
 } from "../../../../src/supervisor/settings/telemetry-settings.ts";
-import type { Metric } from "../../../../src/foundation/metrics/metric.ts";
 import { RedirectableTelemetry } from "../../../../src/supervisor/telemetry/redirectable-telemetry.ts";
 import { noTelemetry, type TelemetryPipeline } from "../../../../src/supervisor/telemetry/telemetry.ts";
 import { load } from "../settings/support.ts";

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
 import { type AgentRemoteConfig, RemoteConfigStatuses } from "../../src/opamp/messages.ts";
@@ -70,6 +70,14 @@ export class InstalledHost {
     this.server = parts.server;
     this.sink = parts.sink;
     this.#otlpPort = parts.otlpPort;
+  }
+
+  /** Puts a deb or an rpm there and installs it; resolves to what was said. `rpmOption` is rpm's way of doing so. */
+  async install(file: string, rpmOption = "--install"): Promise<string> {
+    const there = `/srv/${basename(file)}`;
+    this.machine.copyIn(file, there);
+    const command = file.endsWith(".rpm") ? `rpm --nodeps ${rpmOption}` : "dpkg --install";
+    return this.machine.sh(`${command} ${there} 2>&1`);
   }
 
   /** Settings by which it reports to the server and takes its configurations. */

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DebianMachine } from "../../support/debian-machine.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -19,17 +18,13 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
   }, 400_000);
   afterAll(() => folder[Symbol.dispose]());
 
-  const install = (host: InstalledHost, deb: string) => {
-    host.machine.copyIn(deb, `/root/${basename(deb)}`);
-    return host.machine.sh(`dpkg --install /root/${basename(deb)} 2>&1`);
-  };
   const enabled = async (host: InstalledHost) =>
     (await host.machine.run("systemctl is-enabled opamp-supervisor")).stdout.trim();
 
   /** Installed, configured and collecting. */
   async function collecting(deb: string): Promise<InstalledHost> {
     const host = await InstalledHost.boot();
-    await install(host, deb);
+    await host.install(deb);
     await host.configure();
     host.write("/etc/opamp-supervisor/environment", "OF_THE_ADMINISTRATOR=1\n");
     await host.startCollecting();
@@ -47,7 +42,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
 
   it("installs: says what to do next, starts nothing, and does it once it is configured", async () => {
     const host = await InstalledHost.boot();
-    const said = await install(host, debs.older);
+    const said = await host.install(debs.older);
     expect(said).toContain(`opamp-supervisor validate --config ${settingsPath}`);
     expect(said).not.toContain("take-over");
     expect(await enabled(host)).toBe("enabled");
@@ -78,7 +73,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
 
   it("tells systemd how it is, and is fed by its own beat", async () => {
     const host = await InstalledHost.boot();
-    await install(host, debs.older);
+    await host.install(debs.older);
     await host.configure();
     await canHang(host, "WatchdogSec=3");
     await host.startCollecting();
@@ -106,7 +101,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
       const main = await host.property("MainPID");
       const from = host.server.mark;
       await host.expectDataFlowsThrough(async () => {
-        await install(host, deb);
+        await host.install(deb);
         await host.healthy(from);
       });
       expect(await host.property("MainPID")).not.toBe(main);
@@ -122,7 +117,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
     const host = await collecting(debs.older);
     await host.machine.sh("systemctl stop opamp-supervisor");
     expect(await host.collectors()).toEqual([]);
-    await install(host, debs.newer);
+    await host.install(debs.newer);
     expect(await host.property("ActiveState")).toBe("inactive");
     expect(await enabled(host)).toBe("enabled");
   });
@@ -135,7 +130,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
     expect((await host.machine.run("ls /opt/opamp-supervisor")).code).not.toBe(0);
     expect(host.read(`${statePath}/persistent_state.yaml`)).toContain(identity.split("\n")[0]);
     const from = host.server.mark;
-    const said = await install(host, debs.newer);
+    const said = await host.install(debs.newer);
     expect(said).not.toContain("What to do next");
     await host.healthy(from);
     await host.expectDataFlowsThrough(async () => undefined);
@@ -144,7 +139,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
     await host.machine.sh("dpkg --purge opamp-supervisor");
     expect(await host.collectors()).toEqual([]);
     const left = await host.machine.sh(
-      "find / -xdev -path '*opamp-supervisor*' -not -path '/root/*' -not -path '/var/lib/dpkg/*'",
+      "find / -xdev -path '*opamp-supervisor*' -not -path '/srv/*' -not -path '/var/lib/dpkg/*'",
     );
     expect(left).toBe("");
     expect(await host.machine.sh("systemctl is-system-running")).toBe("running");
@@ -163,7 +158,7 @@ describe.skipIf(cannot)("the deb, on a clean Debian 12 that has booted", { timeo
 
   it("ends the Collector of a supervisor that hangs when it is to stop, but not when it is to restart", async () => {
     const host = await InstalledHost.boot();
-    await install(host, debs.older);
+    await host.install(debs.older);
     await host.configure();
     await canHang(host, "TimeoutStopSec=2", "WatchdogSec=0");
     await host.startCollecting();

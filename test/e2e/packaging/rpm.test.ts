@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DebianMachine } from "../../support/debian-machine.ts";
 import { InstalledHost, makePackage, statePath } from "../../support/installed-host.ts";
@@ -18,14 +17,9 @@ describe.skipIf(cannot)("the rpm", { timeout: 120_000 }, () => {
   }, 400_000);
   afterAll(() => folder[Symbol.dispose]());
 
-  const rpm = (host: InstalledHost, option: string, file: string) => {
-    host.machine.copyIn(file, `/root/${basename(file)}`);
-    return host.machine.sh(`rpm --nodeps ${option} /root/${basename(file)} 2>&1`);
-  };
-
   it("installs, upgrades and downgrades with data flowing, and leaves the state when it goes", async () => {
     const host = await InstalledHost.boot();
-    expect(await rpm(host, "--install", rpms.older)).toContain("What to do next");
+    expect(await host.install(rpms.older, "--install")).toContain("What to do next");
     expect(await host.machine.sh("systemctl is-enabled opamp-supervisor")).toBe("enabled");
     expect(await host.machine.sh(`stat -c '%U:%G %a' ${statePath} /etc/opamp-supervisor`)).toBe(
       "opamp-supervisor:opamp-supervisor 700\nroot:opamp-supervisor 750",
@@ -39,14 +33,14 @@ describe.skipIf(cannot)("the rpm", { timeout: 120_000 }, () => {
       const main = await host.property("MainPID");
       const from = host.server.mark;
       await host.expectDataFlowsThrough(async () => {
-        await rpm(host, option, file);
+        await host.install(file, option);
         await host.healthy(from);
       });
       expect(await host.property("MainPID")).not.toBe(main);
       expect(await host.machine.sh("systemctl is-enabled opamp-supervisor")).toBe("enabled");
     }
     await host.machine.sh("systemctl stop opamp-supervisor");
-    await rpm(host, "--upgrade", rpms.newer);
+    await host.install(rpms.newer, "--upgrade");
     expect(await host.property("ActiveState")).toBe("inactive");
 
     await host.machine.sh("systemctl start opamp-supervisor");

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { DebianMachine } from "../../support/debian-machine.ts";
 import { InstalledHost, makePackage } from "../../support/installed-host.ts";
@@ -32,8 +31,7 @@ describe.skipIf(cannot)("the unit's sandbox", { timeout: 120_000 }, () => {
 
   async function installed(): Promise<InstalledHost> {
     const host = await InstalledHost.boot();
-    host.machine.copyIn(deb, `/root/${basename(deb)}`);
-    await host.machine.sh(`dpkg --install /root/${basename(deb)}`);
+    await host.install(deb);
     return host;
   }
 

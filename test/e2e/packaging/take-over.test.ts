@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DebianMachine } from "../../support/debian-machine.ts";
 import { InstalledHost, makePackage, settingsPath, statePath } from "../../support/installed-host.ts";
@@ -35,9 +34,7 @@ describe.skipIf(cannot)("opamp-supervisor-take-over", { timeout: 120_000 }, () =
       "[Service]\nUser=opampsupervisor\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n",
     );
     await host.machine.sh("systemctl daemon-reload && systemctl enable --now opampsupervisor");
-    host.machine.copyIn(deb, `/root/${basename(deb)}`);
-    const said = await host.machine.sh(`dpkg --install /root/${basename(deb)} 2>&1`);
-    return [host, said];
+    return [host, await host.install(deb)];
   }
 
   const referenceSettings = (host: InstalledHost) => ({

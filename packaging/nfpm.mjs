@@ -46,12 +46,13 @@ export function nfpmConfig({ arch, version, release, mtime, tree, folder, fast }
         type: "symlink",
         file_info: { mtime },
       })),
-      {
-        src: join(tree, "systemd/opamp-supervisor.service"),
-        dst: "/usr/lib/systemd/system/opamp-supervisor.service",
+      ...["opamp-supervisor.service", "opamp-server.service"].map((unit) => ({
+        src: join(tree, "systemd", unit),
+        dst: `/usr/lib/systemd/system/${unit}`,
         file_info: { mode: 0o644, mtime },
-      },
+      })),
       { dst: "/etc/opamp-supervisor", type: "dir", file_info: { mode: 0o750, group, mtime } },
+      { dst: "/etc/opamp-server", type: "dir", file_info: { mode: 0o750, group: "opamp-server", mtime } },
       {
         src: join(folder, "environment"),
         dst: "/etc/opamp-supervisor/environment",

@@ -59,7 +59,9 @@ export async function layOut({ arch, dist, tree, cache }) {
   for (const name of ["LICENSE", "README.md", "CHANGELOG.md", "server.example.yaml"])
     await put(join(root, name), name);
   await writeExample(join(tree, "supervisor.example.yaml"));
-  for (const path of await filesIn(join(packaging, "systemd"))) await put(path, relative(packaging, path));
+  for (const folder of ["systemd", "prometheus", "grafana"]) {
+    for (const path of await filesIn(join(packaging, folder))) await put(path, relative(packaging, path));
+  }
   await put(join(packaging, "libexec/end-left-collector"), "libexec/end-left-collector", 0o755);
   await put(join(packaging, "libexec/http-check"), "libexec/http-check", 0o755);
   await put(join(dist, "take-over.cjs"), "libexec/take-over.cjs");

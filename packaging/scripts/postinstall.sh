@@ -49,6 +49,10 @@ hand_over_or_start() {
 if is_booted && ! hand_over_or_start; then
   echo "opamp-supervisor: the service did not start: systemctl status $service" >&2
 fi
+# Where opamp-server runs it becomes the new one; nothing here ever enables or starts it.
+if is_booted && ! systemctl try-restart opamp-server.service; then
+  echo "opamp-server: the service did not start again: systemctl status opamp-server.service" >&2
+fi
 
 if [ ! -e "$settings" ]; then
   cat <<TEXT

@@ -1,17 +1,20 @@
 #!/bin/sh
 # Before the files come. deb: install|upgrade [old version]; rpm: 1 (first), 2 (upgrade).
 set -e
-user=opamp-supervisor
 
-if ! getent group "$user" >/dev/null; then
-  groupadd --system "$user"
-fi
-if ! getent passwd "$user" >/dev/null; then
-  nologin=/usr/sbin/nologin
-  [ -x $nologin ] || nologin=/sbin/nologin
-  useradd --system --gid "$user" --home-dir /var/lib/opamp-supervisor --no-create-home --shell $nologin \
-    --comment "OpAMP supervisor" "$user"
-fi
+nologin=/usr/sbin/nologin
+[ -x $nologin ] || nologin=/sbin/nologin
+
+add_user() {
+  if ! getent group "$1" >/dev/null; then
+    groupadd --system "$1"
+  fi
+  if ! getent passwd "$1" >/dev/null; then
+    useradd --system --gid "$1" --home-dir "/var/lib/$1" --no-create-home --shell $nologin --comment "$2" "$1"
+  fi
+}
+add_user opamp-supervisor "OpAMP supervisor"
+add_user opamp-server "OpAMP server"
 
 # An installation may start the service; an upgrade leaves a stopped one stopped. dpkg tells the second script
 # nothing of that difference where the package was removed and not purged.

@@ -7,13 +7,14 @@ case $1 in
 esac
 
 if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then
-  systemctl stop opamp-supervisor.service ||
-    echo "opamp-supervisor: the service could not be stopped" >&2
+  for name in opamp-supervisor opamp-server; do
+    systemctl stop "$name.service" || echo "$name: the service could not be stopped" >&2
+  done
   # One that a supervisor left which was not running when it was to be stopped.
   /opt/opamp-supervisor/libexec/end-left-collector --now || true
 fi
 # rpm has no purge that would do it later; the administrator's choice is gone with the package.
 if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
-  systemctl disable --quiet opamp-supervisor.service || true
+  systemctl disable --quiet opamp-supervisor.service opamp-server.service || true
 fi
 exit 0

@@ -47,7 +47,7 @@ export interface RunningServer {
   readonly managementUrl: URL;
   readonly fleet: Fleet;
   readonly rollouts: Rollouts;
-  /** Close frames 1001 to the Agents, listeners closed; takes seconds at most. */
+  /** Close frames 1001 to the Agents, spread over `opamp.drain`, and listeners closed; takes seconds beyond that at most. */
   close(): Promise<void>;
 }
 
@@ -69,6 +69,9 @@ const keptEvents = 65_536;
 /** How long, and how much of, the answers to requests with an Idempotency-Key are kept. */
 const keepAnswersMs = 24 * 3_600_000;
 const keptCharacters = 32 * 1024 * 1024;
+
+/** Between the good-byes to two Agents at a stop, unless `opamp.drain` is shorter for all of them. */
+const drainPaceMs = 1;
 
 const pingTimeoutMs = 5_000;
 const closeTimeoutMs = 3_000;
@@ -260,7 +263,8 @@ async function serve(
       state.ready = false;
       agents.stopAccepting();
       restarts.close();
-      await endpoint.close(1001);
+      // A small fleet keeps nobody waiting: it is no herd.
+      await endpoint.close({ spreadMs: Math.min(opamp.drainMs, endpoint.connectionCount * drainPaceMs) });
       fleet.close();
       await rollouts.close();
       await Promise.all([agents.close(), operators.close()]);

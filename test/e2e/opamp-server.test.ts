@@ -63,6 +63,7 @@ describe("opamp-server", () => {
     const events = server.lines.map(({ event }) => event).filter((event) => event !== "rollout");
     expect(events).toEqual([
       "storage_in_memory",
+      "management_open",
       "listening",
       "agent_connected",
       "agent_connected",
@@ -72,7 +73,7 @@ describe("opamp-server", () => {
       "config_status",
       "config_status",
     ]);
-    expect(server.lines[1]).toMatchObject({ component: "opamp-server", level: "info", agent_version: "9" });
+    expect(server.lines[2]).toMatchObject({ component: "opamp-server", level: "info", agent_version: "9" });
   });
 
   it.each(["SIGTERM", "SIGINT"] as const)(

@@ -1,35 +1,23 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { collectorBinary } from "../support/collector.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { buildGo } from "./build-go.ts";
+import { type ChartTools, chartTools, manifestsIn } from "./charts.ts";
 
 const run = promisify(execFile);
 const root = new URL("../..", import.meta.url).pathname;
 const chart = join(root, "packaging/helm/opamp-supervisor");
 const endpoint = "server.endpoint=wss://opamp.example.com/v1/opamp";
 
-interface Manifest {
-  kind: string;
-  metadata: { name: string };
-  // biome-ignore lint/suspicious/noExplicitAny: only what is read of it is said to be there
-  [field: string]: any;
-}
-
 let helm: string;
-let strictDecoder: string;
+let decode: ChartTools["decode"];
 
 beforeAll(async () => {
-  helm = (await run(process.execPath, [join(root, "scripts/go-tool.mjs"), "helm"])).stdout.trim();
-  const programs = await buildGo(join(import.meta.dirname, "go-kubernetes"), [
-    "opamp-supervisor/test/kubernetes",
-  ]);
-  strictDecoder = programs.get("kubernetes")!;
+  ({ helm, decode } = await chartTools());
 }, 600_000);
 
 /** What the chart becomes with these values; `helm template` refuses bad ones. */
@@ -37,20 +25,6 @@ async function render(values: readonly string[] = []): Promise<string> {
   const set = [endpoint, ...values].flatMap((value) => ["--set", value]);
   const where = ["--namespace", "opamp", "--kube-version", "1.31.0"];
   return (await run(helm, ["template", "node", chart, ...where, ...set])).stdout;
-}
-
-const manifestsIn = (yaml: string): Manifest[] =>
-  parseAllDocuments(yaml).flatMap((document) =>
-    document.contents === null ? [] : [document.toJS() as Manifest],
-  );
-
-/** Decodes with the types of Kubernetes itself and resolves to "kind name" of each. */
-async function decode(yaml: string): Promise<string[]> {
-  const child = spawn(strictDecoder, { stdio: ["pipe", "pipe", "pipe"] });
-  child.stdin.end(yaml);
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  if (stderr !== "") throw new Error(stderr);
-  return stdout.trim().split("\n");
 }
 
 const everything = [

@@ -72,16 +72,22 @@ export class OpampEndpoint<C> {
   }
 
   /**
-   * Refuses what is new and closes every WebSocket with `code` (default 1001); what is still there after
-   * `closeTimeoutMs` is cut off (SW4, P14). Requests under way get their answer if it comes in that time.
+   * Refuses what is new and closes every WebSocket with `code` (default 1001), one after the other over `spreadMs`
+   * (default 0), so that a fleet does not come back all at once; what is still there `closeTimeoutMs` after the last is
+   * cut off (SW4, P14). Requests under way get their answer if it comes in that time.
    */
-  async close(code = 1001): Promise<void> {
+  async close({ code = 1001, spreadMs = 0 }: { code?: number; spreadMs?: number } = {}): Promise<void> {
     this.#closing = true;
     const { clock, closeTimeoutMs } = this.#settings;
-    for (const connection of this.#connections) connection.close(code, "the server is stopping");
+    for (const [index, connection] of [...this.#connections].entries()) {
+      const close = () => connection.close(code, "the server is stopping");
+      const delayMs = Math.floor((index / this.#connections.size) * spreadMs);
+      if (delayMs === 0) close();
+      else clock.setTimer(delayMs, close);
+    }
     const ended = [...this.#connections].map((connection) => connection.closed);
     const bound = Promise.withResolvers<void>();
-    const timer = clock.setTimer(closeTimeoutMs, bound.resolve);
+    const timer = clock.setTimer(spreadMs + closeTimeoutMs, bound.resolve);
     await Promise.race([Promise.all([...ended, ...this.#underWay]), bound.promise]);
     timer.cancel();
   }

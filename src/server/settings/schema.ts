@@ -29,6 +29,7 @@ const opamp = section({
     duration({ positive: true }),
     defaultHeartbeatIntervalMs,
   ),
+  drainMs: defaulted("drain", duration(), 5_000),
 });
 
 const management = section({

@@ -71,6 +71,8 @@ export interface ServerSettings {
     maxMessageBytes: number;
     maxConnections: number;
     heartbeatIntervalMs: number;
+    /** Over which a server that stops says good-bye to its Agents. */
+    drainMs: number;
   };
   management: {
     address: ListenAddress;

@@ -10,16 +10,20 @@ import (
 	"io"
 	"os"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
 func main() {
-	if err := monitoring.AddToScheme(scheme.Scheme); err != nil {
-		fail(err)
+	for _, add := range []func(*runtime.Scheme) error{monitoring.AddToScheme, certmanager.AddToScheme} {
+		if err := add(scheme.Scheme); err != nil {
+			fail(err)
+		}
 	}
 	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme.Scheme, scheme.Scheme,
 		json.SerializerOptions{Yaml: true, Strict: true})

@@ -18,6 +18,7 @@ export const testSettings: ServerSettings = {
     maxMessageBytes: 1024 * 1024,
     maxConnections: 100,
     heartbeatIntervalMs: 30_000,
+    drainMs: 0,
   },
   management: { address: { host: "127.0.0.1", port: 0 }, tls: undefined, maxBodyBytes: 64 * 1024 },
   packages: undefined,

@@ -526,6 +526,25 @@ describe("sending and closing", () => {
     await expect(WireAgent.open(port)).rejects.toThrow("status 503");
   });
 
+  it("P14: close() spreads the good-byes over the time it is given, and serves those whose turn has not come", async () => {
+    const clock = new ManualClock();
+    const ended: number[] = [];
+    const { endpoint, open, port } = await serve({}, { clock });
+    const agents = [await open(), await open(), await open(), await open()];
+    for (const agent of agents) void agent.closed.then(() => ended.push(clock.monotonic()));
+    const closing = endpoint.close({ spreadMs: 4000 });
+    await expect.poll(() => ended).toEqual([0]);
+    agents[3]!.send({ instanceUid: uidOf(3) });
+    expect((await agents[3]!.next()).instanceUid).toEqual(uidOf(3));
+    await expect(WireAgent.open(port)).rejects.toThrow("status 503");
+    for (const at of [1000, 2000, 3000]) {
+      clock.advance(1000);
+      await expect.poll(() => ended.at(-1)).toBe(at);
+    }
+    await closing;
+    expect(ended).toEqual([0, 1000, 2000, 3000]);
+  });
+
   it("P14: close() ends in bounded time though a peer does not answer and a handler hangs", async () => {
     const clock = new ManualClock();
     const hanging = firstCall<[]>();

@@ -22,6 +22,7 @@ describe("defaultServerSettings", () => {
         maxMessageBytes: 64 * 1024 * 1024,
         maxConnections: 20_000,
         heartbeatIntervalMs: 30_000,
+        drainMs: 5_000,
       },
       management: {
         address: { host: "127.0.0.1", port: 4321 },

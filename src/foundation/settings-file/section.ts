@@ -10,7 +10,8 @@ export interface SectionKey<T> {
   readonly absent:
     | { means: "value"; value: T }
     | { means: "complain"; message: string }
-    | { means: "empty-section" };
+    | { means: "empty-section" }
+    | { means: "empty-list" };
   /** Empty text means the same as no key. */
   readonly emptyIsAbsent: boolean;
 }
@@ -42,6 +43,20 @@ export function defaulted<T>(key: string, schema: SettingSchema<T>, value: NoInf
   return { key, schema, absent: { means: "value", value }, emptyIsAbsent: false };
 }
 
+/**
+ * A list that may be left out, but not be empty: that would quietly switch off what it is for, such as by a variable
+ * that is not set.
+ */
+export function filledList<T>(key: string, schema: SettingSchema<readonly T[]>): SectionKey<readonly T[]> {
+  const filled = field((value, complain, report) => {
+    const items = decodeAt(schema, value, [], report);
+    return items?.length === 0 ? complain(emptyList) : (items ?? []);
+  });
+  return { key, schema: filled, absent: { means: "empty-list" }, emptyIsAbsent: false };
+}
+
+const emptyList = "expected at least one; leave the key out to do without";
+
 /** A section within a section: left out, it is as if it stood there empty. */
 export function nested<T>(key: string, schema: SettingSchema<T>): SectionKey<T> {
   return { key, schema, absent: { means: "empty-section" }, emptyIsAbsent: false };
@@ -72,11 +87,10 @@ function decodeKey(
   const found = emptyIsAbsent && value?.data === "" ? undefined : present(value);
   if (found !== undefined) return decodeAt(schema, found, [key], report);
   if (absent.means === "value") return absent.value;
-  if (absent.means === "complain") {
-    return report(
-      value?.origin === undefined ? absent.message : `${absent.message} (${value.origin} is empty)`,
-      [key],
-    );
+  if (absent.means === "empty-list" && value === undefined) return [];
+  if (absent.means !== "empty-section") {
+    const message = absent.means === "complain" ? absent.message : emptyList;
+    return report(value?.origin === undefined ? message : `${message} (${value.origin} is empty)`, [key]);
   }
   return decodeAt(schema, { ...parent, data: new Map(), text: undefined }, [key], report);
 }

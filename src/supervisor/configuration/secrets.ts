@@ -1,6 +1,7 @@
 import { isList, isTree, type Tree, type Value } from "../../foundation/collector-yaml/tree.ts";
 import { YamlProblem } from "../../foundation/collector-yaml/yaml-problem.ts";
 import { readYaml } from "../../foundation/collector-yaml/yaml-reader.ts";
+import { changeMarkHeader } from "./extension-fragment.ts";
 import { isSecretKey, redacted, urlSecrets } from "./redact.ts";
 import { findReferences, hasReference, parseEnvironmentReference, type Reference } from "./references.ts";
 import { foldCase, writtenForms } from "./secret-forms.ts";
@@ -50,7 +51,8 @@ class Collection {
       for (const item of value) await this.visit(item, position);
     } else if (isTree(value)) {
       for (const [key, item] of Object.entries(value)) {
-        const secret = position.secret || isSecretKey(key, position.key);
+        // The mark is the name of a snapshot on disk, which one must be able to find.
+        const secret = key !== changeMarkHeader && (position.secret || isSecretKey(key, position.key));
         await this.visit(item, { ...position, secret, key });
       }
     } else if (typeof value === "string") {

@@ -5,6 +5,7 @@ import {
   type SettingsSources,
 } from "../../foundation/settings-file/load-settings-file.ts";
 import { SettingsError } from "../../foundation/settings-file/settings-error.ts";
+import { localFilePaths } from "../configuration/order.ts";
 import { supervisorFile } from "./schema.ts";
 import { secretsOf } from "./secrets.ts";
 import type { SupervisorSettings } from "./supervisor-settings.ts";
@@ -39,6 +40,7 @@ export function loadSupervisorSettings(
   };
   try {
     const { settings, secrets, warnings } = loadSettingsFile(path, supervisorFile(look), sources);
+    if (checkOnly) missing.push(...missingFiles(settings, stat).map((warning) => `${path}: ${warning}`));
     return {
       settings,
       secrets: new Set([...secrets, ...secretsOf(settings)]),
@@ -53,6 +55,28 @@ export function loadSupervisorSettings(
     if (!(error instanceof SettingsError)) throw error;
     throw new SettingsError(error.file, error.problems, `cannot validate supervisor config ${path}: `);
   }
+}
+
+/** Files that the settings name and that are not there. */
+function missingFiles({ server, agent, packages }: SupervisorSettings, stat: (path: string) => unknown) {
+  const files: readonly (readonly [key: string, path: string | undefined])[] = [
+    ["server.tls.ca_file", server.tls.caFile],
+    ["server.tls.cert_file", server.tls.certFile],
+    ["server.tls.key_file", server.tls.keyFile],
+    ["server.headers_file", server.headersFile],
+    ...localFilePaths(agent.configFiles).map((file) => ["agent.config_files", file] as const),
+    ...agent.startupFallbackConfigs.map((file) => ["agent.startup_fallback_configs", file] as const),
+    ...agent.trust.configKeys.map((file) => ["agent.trust.config_keys", file] as const),
+    ...packages.trust.keys.map((file) => ["packages.trust.keys", file] as const),
+  ];
+  return files.flatMap(([key, file]) => {
+    try {
+      if (file !== undefined) stat(file);
+      return [];
+    } catch {
+      return [`${key}: there is no ${file} on this machine`];
+    }
+  });
 }
 
 /** What is accepted and not done as it stands. */

@@ -5,6 +5,7 @@ import { duration } from "../../foundation/settings-file/duration.ts";
 import { boolean, integer, oneOf, type SettingSchema, text } from "../../foundation/settings-file/field.ts";
 import {
   defaulted,
+  filledList,
   nested,
   optional,
   optionalText,
@@ -102,7 +103,7 @@ const additions = {
   trust: nested(
     "trust",
     section({
-      configKeys: defaulted("config_keys", textList({ expected: "a path of a public key in PEM" }), []),
+      configKeys: filledList("config_keys", textList({ expected: "a path of a public key in PEM" })),
       clockSkewMs: defaulted("clock_skew", duration(), 5 * 60_000),
     }),
   ),

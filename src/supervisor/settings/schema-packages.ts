@@ -4,6 +4,7 @@ import { duration } from "../../foundation/settings-file/duration.ts";
 import { field, integer, type SettingSchema, text } from "../../foundation/settings-file/field.ts";
 import {
   defaulted,
+  filledList,
   nested,
   optional,
   optionalText,
@@ -28,7 +29,7 @@ export const packagesSection: SettingSchema<PackageSettings> = section({
   proxy: nested("proxy", proxySection),
   trust: nested(
     "trust",
-    section({ keys: defaulted("keys", textList({ expected: "a path of a public key in PEM" }), []) }),
+    section({ keys: filledList("keys", textList({ expected: "a path of a public key in PEM" })) }),
   ),
 });
 

@@ -11,6 +11,7 @@ import {
 } from "../../foundation/settings-file/field.ts";
 import {
   defaulted,
+  filledList,
   nested,
   optional,
   optionalText,
@@ -54,7 +55,7 @@ const clientTlsKeys = section({
   insecure: defaulted("insecure", boolean(), false),
   insecureSkipVerify: defaulted("insecure_skip_verify", boolean(), false),
   serverNameOverride: optionalText("server_name_override", text({ expected: "a host name" })),
-  pinSha256: defaulted("pin_sha256", splitListOf(pin()), []),
+  pinSha256: filledList("pin_sha256", splitListOf(pin())),
 });
 
 /** `server.tls`. */

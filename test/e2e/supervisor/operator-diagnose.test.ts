@@ -134,6 +134,11 @@ describe("diagnose", () => {
     expect(files["connection.txt"]).toMatch(/TCP {3}ok/);
     expect(files["state/effective.yaml.txt"]).toContain("otlphttp/other");
     expect(files["state/configuration_book.json.txt"]).toContain('"role": "desired"');
+    const snapshots = readdirSync(join(host.stateDir, "configurations")).filter((name) =>
+      /\.(?:json|yaml)$/.test(name),
+    );
+    expect(snapshots.length).toBeGreaterThan(2);
+    for (const name of snapshots) expect(Object.keys(files)).toContain(`state/configurations/${name}.txt`);
     expect(files["supervisor.yaml.txt"]).toContain("config_apply_timeout");
     expect(files["environment/supervisor.txt"]).toContain("SUPERVISOR_PASSWORD (value not shown)");
     expect(files["local/0.yaml.txt"]).toContain("otlphttp/other");

@@ -283,6 +283,30 @@ healthcheck:
     );
   });
 
+  it("warns, where it is only checked, of every file that is named and not there", () => {
+    const text = [
+      "server: {endpoint: wss://h, headers_file: /h, tls: {ca_file: /ca, cert_file: /c, key_file: /k}}",
+      "agent: {executable: /e, config_files: [/l], trust: {config_keys: [/t]}}",
+      "packages: {trust: {keys: [/p]}}",
+    ].join("\n");
+    const stat = (path: string) => {
+      if (path !== "/e" && path !== "/c") throw new Error("ENOENT");
+    };
+    const checked = (checkOnly: boolean) =>
+      loadSupervisorSettings("s.yaml", { env: {}, readFile: () => text, stat, checkOnly }).warnings;
+    expect(checked(true)).toEqual(
+      [
+        ["server.tls.ca_file", "/ca"],
+        ["server.tls.key_file", "/k"],
+        ["server.headers_file", "/h"],
+        ["agent.config_files", "/l"],
+        ["agent.trust.config_keys", "/t"],
+        ["packages.trust.keys", "/p"],
+      ].map(([key, path]) => `s.yaml: ${key}: there is no ${path} on this machine`),
+    );
+    expect(checked(false)).toEqual([]);
+  });
+
   it("warns of keys that have no effect", () => {
     const text = fileWith("healthcheck", "auth: {authenticator: x}", "cors:", "include_metadata: false");
     expect(load(text).warnings).toEqual([

@@ -7,11 +7,13 @@ import { defaultServerSettings, loadServerSettings } from "../server/settings/lo
 import type { ServerSettings } from "../server/settings/server-settings.ts";
 import { loadTlsMaterial, TlsMaterialError } from "../server/tls-material.ts";
 import { exitCode, logFormat, nextSignal, parseCommandLine, runProgram } from "./command-line.ts";
+import { runStoreCommand, storeCommandNames } from "./store-commands.ts";
 import { version } from "./version.ts";
 
 const usage = `Usage: opamp-server [--config FILE] [--log-level LEVEL]
        opamp-server validate --config FILE
        opamp-server ctl COMMAND
+       opamp-server backup|restore FILE --config FILE [--force]
 
 The control plane of a fleet: serves OpAMP to agents and a management API to operators.
 Without --config it serves agents on port 4320 of every address, and operators on 127.0.0.1:4321 only.
@@ -19,6 +21,8 @@ Without --config it serves agents on port 4320 of every address, and operators o
 Commands:
   validate          check a settings file and its certificates, and start nothing
   ctl               ask and command a running server, from anywhere: see opamp-server ctl --help
+  backup FILE       save all that the database knows, while the server runs
+  restore FILE      fill an empty database with a backup
 
 Options:
   --config FILE     settings (server.yaml); every key is explained in server.example.yaml
@@ -37,6 +41,9 @@ async function main(argv: readonly string[]): Promise<number> {
     const { runCtl } = await import("./ctl/ctl.ts");
     return await runCtl(argv.slice(1));
   }
+  const [first, ...rest] = argv;
+  const store = storeCommandNames.find((name) => name === first);
+  if (store !== undefined) return await runStoreCommand(store, rest);
   const args = parseCommandLine(argv);
   try {
     switch (args.command) {

@@ -6,7 +6,7 @@ import { answerFlags, type MergedReport } from "../opamp/server/agent-state.ts";
 import type { ServerToAgentInit } from "../opamp/server/contract.ts";
 import type { Agent, Connection } from "./fleet/agent.ts";
 import type { Claims } from "./fleet/claims.ts";
-import type { Fleet } from "./fleet/fleet.ts";
+import { type Fleet, isHere } from "./fleet/fleet.ts";
 import type { Answers } from "./offers/answers.ts";
 import type { Offering } from "./offers/offering.ts";
 
@@ -18,6 +18,16 @@ export interface AgentServiceOptions {
   claims: Claims;
   offering: Offering;
   answers: Answers;
+  /** Where several servers share the Agents. */
+  others?: OtherServers;
+}
+
+/** The other servers that share the Agents. */
+export interface OtherServers {
+  /** Before an Agent that is not connected here is heard. False: another server holds a living connection of it. */
+  mayTake(id: string): Promise<boolean>;
+  /** Has the server that holds its connection restart it. */
+  restart(agent: Agent, replica: string): void;
 }
 
 const notConnected = "the agent is not connected";
@@ -43,7 +53,7 @@ export class AgentService {
     if (hasBits(message.flags, AgentToServerFlag.RequestInstanceUid)) {
       return { agentIdentification: { newInstanceUid: claims.newUidFor(connection, id) } };
     }
-    if (!(await claims.accept(connection, id))) {
+    if (!((await this.#mayComeHere(id)) && (await claims.accept(connection, id)))) {
       return { agentIdentification: { newInstanceUid: claims.newUidFor(connection, id) } };
     }
     const packagesBefore = fleet.get(id)?.state.packageStatuses;
@@ -66,6 +76,9 @@ export class AgentService {
     if (reason !== undefined) return { t: "refused", reason };
     const { presence } = agent;
     switch (presence.t) {
+      case "elsewhere":
+        this.#options.others?.restart(agent, presence.replica);
+        return { t: "sent" };
       case "gone":
         return { t: "refused", reason: notConnected };
       case "polling":
@@ -76,6 +89,13 @@ export class AgentService {
         return sent ? { t: "sent" } : { t: "refused", reason: "the agent's connection is closing" };
       }
     }
+  }
+
+  async #mayComeHere(id: string): Promise<boolean> {
+    const { fleet, others } = this.#options;
+    const presence = fleet.get(id)?.presence;
+    if (others === undefined || (presence !== undefined && isHere(presence))) return true;
+    return await others.mayTake(id);
   }
 
   /** Figures that cannot be read leave the last ones as they are. */

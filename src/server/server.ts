@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
@@ -13,8 +14,13 @@ import { AuditLog } from "./audit/audit-log.ts";
 import { configurationRows } from "./configurations/configuration-rows.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
+import { conditionOf } from "./fleet/condition.ts";
 import { Fleet } from "./fleet/fleet.ts";
+import { readFleet } from "./fleet/fleet-reader.ts";
+import { FleetWriter } from "./fleet/fleet-writer.ts";
+import { Forgetting } from "./fleet/forgetting.ts";
 import { Groups } from "./fleet/groups.ts";
+import { offersOf } from "./fleet/offer-history.ts";
 import { OperatorLabels } from "./fleet/operator-labels.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { Answers } from "./offers/answers.ts";
@@ -23,6 +29,8 @@ import { RuleBook } from "./offers/rule-book.ts";
 import { ServerMetrics } from "./operations/server-metrics.ts";
 import { noPackages } from "./packages/package-composer.ts";
 import { openPackages } from "./packages/packages.ts";
+import { Leadership } from "./replicas/leadership.ts";
+import { Replication } from "./replicas/replication.ts";
 import { Restarts } from "./restarts.ts";
 import { goBack } from "./rollouts/go-back.ts";
 import { Prometheus } from "./rollouts/prometheus.ts";
@@ -32,6 +40,7 @@ import { Rollouts } from "./rollouts/rollouts.ts";
 import { Strategies } from "./rollouts/strategies.ts";
 import type { ServerSettings } from "./settings/server-settings.ts";
 import { type Database, openDatabase } from "./storage/database.ts";
+import { lastRevision } from "./storage/revisions.ts";
 import { certificateExpiries } from "./tls-material.ts";
 
 export interface ServerDependencies {
@@ -85,7 +94,7 @@ export async function startServer(
   settings: ServerSettings,
   { clock, log }: ServerDependencies,
 ): Promise<RunningServer> {
-  const database = await openDatabase(settings.storage, { log });
+  const database = await openDatabase(settings.storage, { clock, log });
   try {
     return await serve(settings, { clock, log, database });
   } catch (error) {
@@ -111,13 +120,28 @@ async function serve(
   });
   const events = new ServerEvents({ clock, run: clock.now().toString(36), kept: keptEvents });
   const operatorLabels = await OperatorLabels.open(database);
+  const replica = randomUUID();
+  let replication: Replication | undefined;
+  const writer = new FleetWriter({
+    database,
+    clock,
+    log,
+    replica,
+    onWritten: () => replication?.send({ t: "agents" }),
+  });
   const fleet = new Fleet({
     clock,
     log,
     events,
     pollTimeoutMs: missedPolls * opamp.heartbeatIntervalMs,
     operatorLabels,
+    observer: writer,
   });
+  writer.attach(fleet);
+  const revision = await lastRevision(database.query, "agents");
+  const shared = database.messages !== undefined;
+  // Who of the others is alive is known when this one has joined them.
+  for (const agent of await readFleet(database.query, () => shared)) fleet.adopt(agent);
   const metrics = new ServerMetrics({
     events,
     fleet,
@@ -127,7 +151,12 @@ async function serve(
   });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
   const released = new ReleasedAgents();
-  const rules = await RuleBook.open({ database, clock, reach: released });
+  const rules = await RuleBook.open({
+    database,
+    clock,
+    reach: released,
+    onWritten: () => replication?.send({ t: "rules" }),
+  });
   const offering = new Offering({
     events,
     fleet,
@@ -137,8 +166,12 @@ async function serve(
     repeatOfferAfterMs: opamp.heartbeatIntervalMs / 2,
     packages: packages?.composer ?? noPackages,
   });
+  // Alone on its database, this server leads from the start.
+  const leadership = shared ? new Leadership({ database, clock, log, replica, name: "rollouts" }) : undefined;
+  await leadership?.start();
+  const book = await RolloutBook.open({ database, released, clock, events, log });
   const rollouts = new Rollouts({
-    book: await RolloutBook.open({ database, released, clock, events, log }),
+    book,
     database,
     fleet,
     rules,
@@ -151,11 +184,37 @@ async function serve(
     }),
     clock,
     log,
-    leads: () => true,
+    leads: () => leadership?.isLeader() ?? true,
   });
   const strategies = new Strategies({ database, clock, defaultName: settings.rollouts.defaultStrategy });
   const answers = new Answers({ fleet, offering, events, log });
-  const service = new AgentService({ fleet, claims, offering, answers });
+  const service = new AgentService({
+    fleet,
+    claims,
+    offering,
+    answers,
+    others: {
+      mayTake: async (id) => (await replication?.mayTake(id)) ?? true,
+      restart: ({ id }, to) => replication?.send({ t: "restart", to, agent: id }),
+    },
+  });
+  if (database.messages !== undefined) {
+    replication = new Replication({
+      database: { ...database, messages: database.messages },
+      clock,
+      log,
+      replica,
+      fleet,
+      writer,
+      rules,
+      offering,
+      holds: (id) => claims.isHeld(id),
+      restart: (agent) => void service.restart(agent),
+      followRollouts: () => book.reloadAll(),
+      revision,
+    });
+    await replication.start();
+  }
   const endpoint = new OpampEndpoint<AgentIdentity>(
     {
       path: opamp.path,
@@ -206,6 +265,13 @@ async function serve(
       strategies,
       storedConfiguration: (hash) => configurationRows.load(database.query, hash),
       goBack: (wish) => goBack({ rollouts, rules, fleet, database }, wish),
+      conditionOf: (agent) =>
+        conditionOf(agent, { now: clock.now(), staleAfterMs: settings.fleet.staleAfterMs }),
+      async offersOf(id) {
+        // What was offered a moment ago may still wait to be written.
+        await writer.flush();
+        return offersOf(database.query, id);
+      },
       catalogue: packages?.catalogue,
       isReady: () => state.ready,
       keys: access.keys,
@@ -246,6 +312,7 @@ async function serve(
     throw error;
   });
 
+  const forgetting = new Forgetting({ fleet, database, clock, log, afterMs: settings.fleet.forgetAfterMs });
   const opampUrl = opampUrlOf(agents, opamp.path);
   const managementUrl = operators.url;
   state.ready = true;
@@ -267,7 +334,10 @@ async function serve(
       await endpoint.close({ spreadMs: Math.min(opamp.drainMs, endpoint.connectionCount * drainPaceMs) });
       fleet.close();
       await rollouts.close();
-      await Promise.all([agents.close(), operators.close()]);
+      await leadership?.close();
+      await Promise.all([agents.close(), operators.close(), forgetting.close()]);
+      await writer.close();
+      await replication?.close();
       await packages?.close();
       await database.close();
     },

@@ -75,4 +75,6 @@ export interface EndpointOptions {
   idleTimeoutMs?: number;
   logger: Logger;
   clock: Clock;
+  /** In [0, 1). Default Math.random. */
+  random?: () => number;
 }

@@ -18,13 +18,15 @@ export type {
 
 type Refusal = Omit<Extract<Admission<unknown>, { admit: false }>, "admit">;
 
-const retryLater = { "retry-after": "30" };
-const stopping: Refusal = { status: 503, message: "the server is stopping", headers: retryLater };
-const full: Refusal = {
-  status: 503,
-  message: "the server has all the connections it takes",
-  headers: retryLater,
-};
+/** Seconds; spread, so that who was refused together does not come back together (SE4). */
+const retryAfter = { least: 15, most: 45 };
+const stopping = "the server is stopping";
+const full = "the server has all the connections it takes";
+
+function unavailable(message: string, random: () => number): Refusal {
+  const seconds = retryAfter.least + Math.floor(random() * (retryAfter.most - retryAfter.least + 1));
+  return { status: 503, message, headers: { "retry-after": String(seconds) } };
+}
 
 /** Serves OpAMP on an existing HTTP server, both transports on one path (ST1, ST2). */
 export class OpampEndpoint<C> {
@@ -80,7 +82,7 @@ export class OpampEndpoint<C> {
     this.#closing = true;
     const { clock, closeTimeoutMs } = this.#settings;
     for (const [index, connection] of [...this.#connections].entries()) {
-      const close = () => connection.close(code, "the server is stopping");
+      const close = () => connection.close(code, stopping);
       const delayMs = Math.floor((index / this.#connections.size) * spreadMs);
       if (delayMs === 0) close();
       else clock.setTimer(delayMs, close);
@@ -129,7 +131,7 @@ export class OpampEndpoint<C> {
     if (socket.destroyed || socket.writableEnded) return;
     if (!admission.admit) return deny(admission);
     // The server may have begun to stop while this one was being admitted.
-    if (this.#closing) return deny(stopping);
+    if (this.#closing) return deny(unavailable(stopping, this.#settings.random));
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) =>
       this.#open(
         new WebSocketConnection(
@@ -150,12 +152,13 @@ export class OpampEndpoint<C> {
 
   /** The path (404), and whether there is room (503, SE4). */
   #checkPlace(request: IncomingMessage): Refusal | undefined {
-    const { path, maxConnections } = this.#settings;
+    const { path, maxConnections, random } = this.#settings;
     if (request.url?.split("?", 1)[0] !== path) {
       return { status: 404, message: `nothing here; OpAMP is served at ${path}` };
     }
-    if (this.#closing) return stopping;
-    return this.#connections.size + this.#underWay.size < maxConnections ? undefined : full;
+    if (this.#closing) return unavailable(stopping, random);
+    const hasRoom = this.#connections.size + this.#underWay.size < maxConnections;
+    return hasRoom ? undefined : unavailable(full, random);
   }
 
   async #admit(request: IncomingMessage): Promise<Admission<C>> {

@@ -15,6 +15,7 @@ export function fillDefaults(options: EndpointOptions): EndpointSettings {
     closeTimeoutMs: 5_000,
     handshakeTimeoutMs: 30_000,
     idleTimeoutMs: 60_000,
+    random: Math.random,
     ...options,
   };
 }

@@ -36,6 +36,9 @@ export const agentSummarySchema = z
   .object({
     id: z.string().describe("Instance UID"),
     connected: z.boolean(),
+    condition: z
+      .enum(["healthy", "unhealthy", "unknown", "stale", "gone"])
+      .describe("stale: connected, but not heard for long; unknown: says nothing of its health"),
     transport: z.enum(["websocket", "http"]),
     remote_addr: z.string(),
     version: z.string().nullable().describe("Its service.version"),
@@ -82,3 +85,16 @@ export const agentDetailSchema = agentSummarySchema
     custom_capabilities: z.array(z.string()),
   })
   .meta({ id: "Agent" });
+
+/** One offer to an Agent, and what it answered. */
+export const offerSchema = z
+  .object({
+    number: z.int().describe("Counts the offers of this agent"),
+    kind: z.string().describe("configuration or packages"),
+    hash,
+    offered_at: time,
+    answer: z.string().nullable().describe("As the agent said it last, for example APPLIED or FAILED"),
+    answered_at: time.nullable(),
+    error: z.string().nullable(),
+  })
+  .meta({ id: "Offer" });

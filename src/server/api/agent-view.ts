@@ -11,17 +11,30 @@ import type {
 } from "../../opamp/messages.ts";
 import type { Agent } from "../fleet/agent.ts";
 import { capabilityNames } from "../fleet/capabilities.ts";
+import type { Condition } from "../fleet/condition.ts";
 import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
 import type { Assigned } from "../offers/offering.ts";
-import type { agentDetailSchema, agentSummarySchema, ComponentsView, HealthView } from "./agent-schema.ts";
+import type { OffersTable } from "../offers/tables.ts";
+import type {
+  agentDetailSchema,
+  agentSummarySchema,
+  ComponentsView,
+  HealthView,
+  offerSchema,
+} from "./agent-schema.ts";
 import { isoTime } from "./iso-time.ts";
 
 /** An Agent in a list. Undefined fields are left out of the JSON. */
-export function agentSummary(agent: Agent, assigned: Assigned): z.infer<typeof agentSummarySchema> {
+export function agentSummary(
+  agent: Agent,
+  assigned: Assigned,
+  condition: Condition,
+): z.infer<typeof agentSummarySchema> {
   const { state, labels } = agent;
   return {
     id: agent.id,
     connected: agent.presence.t !== "gone",
+    condition,
     transport: agent.transport,
     remote_addr: agent.remoteAddress,
     version: labels["service.version"] ?? null,
@@ -41,10 +54,14 @@ export function agentSummary(agent: Agent, assigned: Assigned): z.infer<typeof a
 }
 
 /** An Agent by itself. */
-export function agentDetail(agent: Agent, assigned: Assigned): z.infer<typeof agentDetailSchema> {
+export function agentDetail(
+  agent: Agent,
+  assigned: Assigned,
+  condition: Condition,
+): z.infer<typeof agentDetailSchema> {
   const { state } = agent;
   return {
-    ...agentSummary(agent, assigned),
+    ...agentSummary(agent, assigned, condition),
     health: state.health === undefined ? null : health(state.health),
     effective_config: effectiveConfig(state.effectiveConfig),
     packages: packages(state.packageStatuses),
@@ -52,6 +69,19 @@ export function agentDetail(agent: Agent, assigned: Assigned): z.infer<typeof ag
     components: components(state.availableComponents),
     figures: agent.figures ?? null,
     custom_capabilities: state.customCapabilities?.capabilities ?? [],
+  };
+}
+
+export function offerView(offer: OffersTable): z.infer<typeof offerSchema> {
+  const { answer, answered_at, error, hash, lane, number, offered_at } = offer;
+  return {
+    number,
+    kind: lane,
+    hash,
+    offered_at: isoTime(offered_at),
+    answer,
+    answered_at: answered_at === null ? null : isoTime(answered_at),
+    error: error === "" ? null : error,
   };
 }
 

@@ -1,12 +1,14 @@
 import type { FastifyReply } from "fastify";
 import * as z from "zod";
 import type { Agent } from "../fleet/agent.ts";
+import type { Condition } from "../fleet/condition.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Groups } from "../fleet/groups.ts";
 import type { Offering } from "../offers/offering.ts";
+import type { OffersTable } from "../offers/tables.ts";
 import { findAgent, oneAgent } from "./agent-parameter.ts";
-import { agentDetailSchema, agentSummarySchema } from "./agent-schema.ts";
-import { agentDetail, agentSummary } from "./agent-view.ts";
+import { agentDetailSchema, agentSummarySchema, offerSchema } from "./agent-schema.ts";
+import { agentDetail, agentSummary, offerView } from "./agent-view.ts";
 import type { Api } from "./api.ts";
 import { longListJson } from "./long-list.ts";
 import { comparePositions, linkNext, nextPage, type Position, pageOf, pageParameters } from "./page.ts";
@@ -16,6 +18,9 @@ export interface AgentsApi {
   fleet: Fleet;
   groups: Groups;
   offering: Offering;
+  conditionOf: (agent: Agent) => Condition;
+  /** Newest first. */
+  offersOf: (id: string) => Promise<OffersTable[]>;
 }
 
 const filterParameters = {
@@ -41,7 +46,8 @@ function positionOf({ firstSeen, id }: Agent): Position {
   return [firstSeen, id];
 }
 
-export function agentRoutes(api: Api, { fleet, groups, offering }: AgentsApi): void {
+export function agentRoutes(api: Api, rooms: AgentsApi): void {
+  const { conditionOf, fleet, groups, offering, offersOf } = rooms;
   api.get(
     "/api/v1/agents",
     {
@@ -58,7 +64,7 @@ export function agentRoutes(api: Api, { fleet, groups, offering }: AgentsApi): v
       const inOrder = found.sort((a, b) => comparePositions(positionOf(a), positionOf(b)));
       const { items, next } = pageOf(inOrder, query, positionOf);
       linkNext(request, reply, next);
-      const view = (agent: Agent) => agentSummary(agent, offering.assignedTo(agent));
+      const view = (agent: Agent) => agentSummary(agent, offering.assignedTo(agent), conditionOf(agent));
       return (reply as FastifyReply).send(await longListJson("agents", items, view, { next }));
     },
   );
@@ -75,7 +81,24 @@ export function agentRoutes(api: Api, { fleet, groups, offering }: AgentsApi): v
     },
     async ({ params }) => {
       const agent = findAgent(fleet, params);
-      return { ...agentDetail(agent, offering.assignedTo(agent)), group: groups.of(agent)?.name ?? null };
+      const detail = agentDetail(agent, offering.assignedTo(agent), conditionOf(agent));
+      return { ...detail, group: groups.of(agent)?.name ?? null };
+    },
+  );
+
+  api.get(
+    "/api/v1/agents/:instance_uid/offers",
+    {
+      schema: {
+        tags: ["agents"],
+        summary: "What an agent was offered last, and what it answered; newest first",
+        params: oneAgent,
+        response: { 200: z.object({ offers: z.array(offerSchema) }) },
+      },
+    },
+    async ({ params }) => {
+      const agent = findAgent(fleet, params);
+      return { offers: (await offersOf(agent.id)).map(offerView) };
     },
   );
 }

@@ -13,10 +13,24 @@ export type Presence =
   | { t: "websocket"; connection: Connection }
   /** Between two polls; the timer is what ends it (SH5). */
   | { t: "polling"; timeout: Timer }
-  | { t: "gone" };
+  /** Another replica holds its connection. */
+  | { t: "elsewhere"; replica: string }
+  /** `since` in Unix milliseconds. */
+  | { t: "gone"; since: number; reason: string };
 
 /** What an Agent can be offered. */
 export type OfferKind = "configuration" | "packages";
+
+/** One offer, and what the Agent answered to it. Times are Unix milliseconds. */
+export interface OfferEntry {
+  /** Counts the offers of this Agent. */
+  readonly number: number;
+  readonly rule: number;
+  /** Hexadecimal. */
+  readonly hash: string;
+  readonly offeredAt: number;
+  readonly answer: { readonly status: string; readonly at: number; readonly error: string } | undefined;
+}
 
 /** What was offered to an Agent of one kind, and what it made of it. */
 export interface OfferNotes {
@@ -27,6 +41,8 @@ export interface OfferNotes {
    * another hash again.
    */
   readonly refused: readonly number[];
+  /** The newest entry of its history. */
+  readonly last: OfferEntry | undefined;
 }
 
 /** All that is known of one Agent. Never changed in place: the fleet replaces it. */
@@ -49,6 +65,8 @@ export interface Agent {
   /** What it said last of what runs and how it fares; only a supervisor of ours says it. */
   readonly figures: Figures | undefined;
   readonly offers: Readonly<Record<OfferKind, OfferNotes>>;
+  /** How many offers it was made so far. */
+  readonly offerCount: number;
   /** A restart command that waits for the next poll. */
   readonly restartWaiting: boolean;
 }

@@ -49,10 +49,23 @@ export class Claims {
       }
       // Another newcomer may have taken over during the wait; it is asked as well then.
       if (this.#holderOf(id) !== holder) continue;
-      this.#options.fleet.connectionClosed(holder, "replaced by a new connection");
-      holder.close(1001, "replaced by a new connection");
+      this.#replace(holder);
       return true;
     }
+  }
+
+  /** Whether a WebSocket here speaks for the Agent and is alive; a dead one is closed. */
+  async isHeld(id: string): Promise<boolean> {
+    const holder = this.#holderOf(id);
+    if (holder === undefined) return false;
+    if (await this.#answersPing(holder)) return true;
+    if (this.#holderOf(id) === holder) this.#replace(holder);
+    return false;
+  }
+
+  #replace(holder: Connection): void {
+    this.#options.fleet.connectionClosed(holder, "replaced by a new connection");
+    holder.close(1001, "replaced by a new connection");
   }
 
   #holderOf(id: string): Connection | undefined {

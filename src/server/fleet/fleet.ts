@@ -16,9 +16,18 @@ export interface FleetOptions {
   /** How long an Agent on plain HTTP may be silent before it counts as gone. */
   pollTimeoutMs: number;
   operatorLabels: Pick<OperatorLabels, "get">;
+  observer: FleetObserver;
 }
 
-/** The Agents heard since the start, connected or not, by instance UID (SW5). In memory only. */
+/** Learns of every change as it happens. */
+export interface FleetObserver {
+  /** `nothing`: all that is new is that it was heard. */
+  heard(agent: Agent, report: { told: "nothing" } | { told: "news"; changed: ReportedParts }): void;
+  /** Its presence changed, or what the control plane notes of it. */
+  noted(agent: Agent): void;
+}
+
+/** The Agents ever heard, connected or not, by instance UID (SW5). */
 export class Fleet {
   readonly #agents = new Map<string, Agent>();
   /** Who ever spoke on a WebSocket. */
@@ -28,13 +37,15 @@ export class Fleet {
   readonly #events: ServerEvents;
   readonly #pollTimeoutMs: number;
   readonly #operatorLabels: Pick<OperatorLabels, "get">;
+  readonly #observer: FleetObserver;
 
-  constructor({ clock, log, events, pollTimeoutMs, operatorLabels }: FleetOptions) {
+  constructor({ clock, log, events, pollTimeoutMs, operatorLabels, observer }: FleetOptions) {
     this.#clock = clock;
     this.#log = log;
     this.#events = events;
     this.#pollTimeoutMs = pollTimeoutMs;
     this.#operatorLabels = operatorLabels;
+    this.#observer = observer;
   }
 
   /** The Agent of a canonical instance UID. */
@@ -70,9 +81,12 @@ export class Fleet {
       appliedHash: known?.appliedHash,
       figures: known?.figures,
       offers: known?.offers ?? { configuration: nothingOffered, packages: nothingOffered },
+      offerCount: known?.offerCount ?? 0,
       restartWaiting: known?.restartWaiting ?? false,
     };
     this.#agents.set(id, agent);
+    const told = isNews(known, agent, merged) || comesBack;
+    this.#observer.heard(agent, told ? { told: "news", changed: merged.changed } : { told: "nothing" });
     if (comesBack) this.#tellConnected(agent);
     const changed = Object.keys(merged.changed).flatMap((part) => partNames[part] ?? []);
     if (changed.length > 0) this.#events.publish({ type: "agent.changed", agent_id: id, changed });
@@ -80,12 +94,11 @@ export class Fleet {
   }
 
   /** Replaces what the control plane itself notes of an Agent. */
-  note(
-    agent: Agent,
-    notes: Partial<Pick<Agent, "appliedHash" | "figures" | "offers" | "restartWaiting">>,
-  ): Agent {
+  note(agent: Agent, notes: AgentNotes): Agent {
     const noted = { ...(this.#agents.get(agent.id) ?? agent), ...notes };
     this.#agents.set(agent.id, noted);
+    // Figures come often, and the next ones replace them.
+    if (Object.keys(notes).some((key) => key !== "figures")) this.#observer.noted(noted);
     return noted;
   }
 
@@ -95,13 +108,45 @@ export class Fleet {
     return this.note(agent, { offers: { ...offers, [kind]: { ...offers[kind], ...notes } } });
   }
 
+  /** It is being offered this; `at` is on the monotonic clock. The same offer made again is one in its history. */
+  noteOffered(
+    agent: Agent,
+    kind: OfferKind,
+    { at, hash, rule }: { at: number; hash: string; rule: number },
+  ): Agent {
+    const current = this.#agents.get(agent.id) ?? agent;
+    const notes = current.offers[kind];
+    const repeated = notes.last?.rule === rule && notes.last.answer === undefined;
+    const number = current.offerCount + 1;
+    const fresh = { number, rule, hash, offeredAt: this.#clock.now(), answer: undefined };
+    const last = repeated ? notes.last : fresh;
+    const offered = { rule, session: current.session, at };
+    return this.note(current, {
+      offers: { ...current.offers, [kind]: { ...notes, offered, last } },
+      offerCount: repeated ? current.offerCount : number,
+    });
+  }
+
+  /** What it says became of what it was offered last; an answer about something else is none to that. */
+  noteAnswer(agent: Agent, kind: OfferKind, answer: { hash: string; status: string; error: string }): Agent {
+    const { last } = (this.#agents.get(agent.id) ?? agent).offers[kind];
+    const { error, hash, status } = answer;
+    if (last?.hash !== hash || (last.answer?.status === status && last.answer.error === error)) return agent;
+    return this.noteOffer(agent, kind, {
+      last: { ...last, answer: { status, error, at: this.#clock.now() } },
+    });
+  }
+
   /** The Agent said good-bye, or is silent for too long. */
   gone(agent: Agent, reason: string): void {
     const current = this.#agents.get(agent.id);
-    if (current === undefined || current.presence.t === "gone") return;
+    if (current === undefined || !isHere(current.presence)) return;
     if (current.presence.t === "polling") current.presence.timeout.cancel();
     // A restart that was ordered long ago must not surprise an Agent that comes back.
-    this.#agents.set(agent.id, { ...current, presence: { t: "gone" }, restartWaiting: false });
+    const presence = { t: "gone", since: this.#clock.now(), reason } as const;
+    const gone = { ...current, presence, restartWaiting: false };
+    this.#agents.set(agent.id, gone);
+    this.#observer.noted(gone);
     this.#events.publish({ type: "agent.disconnected", agent_id: agent.id, reason });
     this.#log.info({ event: "agent_disconnected", agent_id: agent.id, reason }, "agent disconnected");
   }
@@ -122,6 +167,21 @@ export class Fleet {
     if (agent === undefined) return;
     this.#agents.set(id, { ...agent, labels: this.#labelsOf(id, agent.state) });
     this.#events.publish({ type: "agent.changed", agent_id: id, changed: ["labels"] });
+  }
+
+  /** Takes over what is stored of an Agent, or what another replica knows of it. */
+  adopt(agent: Agent): void {
+    const known = this.#agents.get(agent.id);
+    if (known?.presence.t === "polling") known.presence.timeout.cancel();
+    // What operators say of it is not stored with it.
+    this.#agents.set(agent.id, { ...agent, labels: this.#labelsOf(agent.id, agent.state) });
+  }
+
+  /** Knows nothing of an Agent any longer. */
+  forget(id: string): void {
+    const presence = this.#agents.get(id)?.presence;
+    if (presence?.t === "polling") presence.timeout.cancel();
+    this.#agents.delete(id);
   }
 
   /** Waits for nobody any longer; what is known stays. */
@@ -177,7 +237,12 @@ const partNames: Readonly<Record<string, string | undefined>> = {
   connectionSettingsStatus: "connection_settings_status",
 } satisfies Record<keyof ReportedParts, string>;
 
-const nothingOffered: OfferNotes = { offered: undefined, refused: [] };
+/** What the control plane itself notes of an Agent. */
+type AgentNotes = Partial<
+  Pick<Agent, "appliedHash" | "figures" | "offerCount" | "offers" | "restartWaiting">
+>;
+
+const nothingOffered: OfferNotes = { offered: undefined, refused: [], last: undefined };
 
 function isSameSession(presence: Presence, connection: Connection): boolean {
   switch (presence.t) {
@@ -185,7 +250,22 @@ function isSameSession(presence: Presence, connection: Connection): boolean {
       return presence.connection === connection;
     case "polling":
       return connection.transport === "http";
+    case "elsewhere":
     case "gone":
       return false;
   }
+}
+
+/** Whether this replica holds its connection. */
+export function isHere(presence: Presence): boolean {
+  return presence.t === "websocket" || presence.t === "polling";
+}
+
+function isNews(known: Agent | undefined, agent: Agent, { changed }: MergedReport): boolean {
+  return (
+    known === undefined ||
+    Object.keys(changed).length > 0 ||
+    known.state.capabilities !== agent.state.capabilities ||
+    known.state.asked.fullState !== agent.state.asked.fullState
+  );
 }

@@ -1,25 +1,34 @@
 /** Agents as they were last known. Times are milliseconds since the Unix epoch. */
-interface AgentsTable {
+export interface AgentsTable {
   /** The instance UID in canonical form. */
   uid: string;
   /** All small parts of what it reported, as one AgentToServer message. */
   report: Uint8Array;
-  /** JSON of what the control plane notes of it, see AgentNotes. */
+  /** JSON of what the control plane notes of it. */
   notes: string;
   transport: "websocket" | "http";
   remote_address: string;
   first_seen: number;
-  last_seen: number;
   applied_hash: string | null;
-  presence: "connected" | "gone";
+  /** Null: it is connected to `replica`. */
+  gone_since: number | null;
+  gone_reason: string | null;
   /** The replica that holds, or held last, its connection. */
   replica: string;
   /** Of the revision counter `agents`, at the last write. */
   revision: number;
 }
 
+/** Apart from `agents`, for every heartbeat changes it. */
+export interface AgentContactsTable {
+  uid: string;
+  last_seen: number;
+  /** Decimal: it has 64 bits. */
+  sequence_num: string;
+}
+
 /** The large parts of a report, which seldom change. */
-interface AgentDocumentsTable {
+export interface AgentDocumentsTable {
   uid: string;
   part: "effectiveConfig" | "availableComponents";
   /** The protobuf message, compressed. */
@@ -47,6 +56,7 @@ interface AgentGroupsTable {
 /** What the fleet keeps. */
 export interface FleetTables {
   agents: AgentsTable;
+  agent_contacts: AgentContactsTable;
   agent_documents: AgentDocumentsTable;
   agent_labels: AgentLabelsTable;
   agent_groups: AgentGroupsTable;

@@ -41,6 +41,8 @@ export class Answers {
       return fleet.noteOffer(agent, "configuration", { refused: [] });
     }
     const hash = toHex(status.lastRemoteConfigHash);
+    const answer = { hash, status: remoteConfigStatusName(status.status), error: status.errorMessage };
+    const answered = fleet.noteAnswer(agent, "configuration", answer);
     const fields = {
       event: "config_status",
       agent_id: agent.id,
@@ -61,19 +63,24 @@ export class Answers {
       const { configuration } = offering.assignedTo(agent);
       const isDesired = configuration !== undefined && configuration.desired.hashHex === hash;
       // It had run, and was gone back from: what runs instead is not known until the Agent's figures say so.
-      const noted = agent.appliedHash === hash ? fleet.note(agent, { appliedHash: undefined }) : agent;
+      const noted = agent.appliedHash === hash ? fleet.note(answered, { appliedHash: undefined }) : answered;
       return isDesired ? this.#noteRefused(noted, "configuration", configuration.number) : noted;
     }
     log.info(fields, "configuration status");
     const applied = status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED;
-    return applied ? fleet.note(agent, { appliedHash: hash }) : agent;
+    return applied ? fleet.note(answered, { appliedHash: hash }) : answered;
   }
 
   #notePackages(agent: Agent, { packageStatuses: statuses }: ReportedParts): Agent {
     const { packages } = this.#options.offering.assignedTo(agent);
     if (statuses === undefined || packages === undefined) return agent;
-    if (!hasFailed(statuses, packages.desired)) return agent;
-    return this.#noteRefused(agent, "packages", packages.number);
+    const failed = hasFailed(statuses, packages.desired);
+    const answered = this.#options.fleet.noteAnswer(agent, "packages", {
+      hash: toHex(statuses.serverProvidedAllPackagesHash),
+      status: failed ? "FAILED" : packagesAnswer(statuses),
+      error: statuses.errorMessage,
+    });
+    return failed ? this.#noteRefused(answered, "packages", packages.number) : answered;
   }
 
   #noteRefused(agent: Agent, kind: OfferKind, rule: number): Agent {
@@ -128,6 +135,12 @@ function hasFailed(statuses: PackageStatuses, offered: PackageSet): boolean {
 /** Empty text is how the protocol says that there is none. */
 function textOrNull(text: string): string | null {
   return text === "" ? null : text;
+}
+
+/** All of them together, in the words of a configuration's status. */
+function packagesAnswer({ packages }: PackageStatuses): string {
+  const installed = PackageStatusEnum.PackageStatusEnum_Installed;
+  return Object.values(packages).every(({ status }) => status === installed) ? "APPLIED" : "APPLYING";
 }
 
 function isFailed({ status }: { status: PackageStatusEnum }): boolean {

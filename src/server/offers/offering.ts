@@ -139,6 +139,9 @@ export class Offering {
     };
     const parcels = due.flatMap((each) => (each.offer ? [each.parcel] : []));
     switch (presence.t) {
+      case "elsewhere":
+        defer(parcels, "is connected to another server, which offers it");
+        return;
       case "gone":
         defer(parcels, "is not connected: is offered it when it comes back");
         return;
@@ -184,7 +187,7 @@ export class Offering {
   #noteOffered(agent: Agent, parcels: readonly Parcel[]): void {
     const at = this.#clock.monotonic();
     for (const { kind, rule, hashHex } of parcels) {
-      this.#fleet.noteOffer(agent, kind, { offered: { rule, session: agent.session, at } });
+      this.#fleet.noteOffered(agent, kind, { rule, hash: hashHex, at });
       this.#events.publish({ type: "offer.made", agent_id: agent.id, kind, hash: hashHex });
       const { prefix, hashField, noun } = logWords[kind];
       this.#log.info(

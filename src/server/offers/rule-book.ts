@@ -12,6 +12,8 @@ export interface RuleBookOptions {
   database: Database;
   clock: Clock;
   reach: Reach;
+  /** Called when this replica has written rules. */
+  onWritten: () => void;
 }
 
 /** What is to run, kept in the database; the active rules are in memory too, for every message asks for them. */
@@ -52,7 +54,7 @@ export class RuleBook {
   async issue(rules: readonly NewRule[]): Promise<number[]> {
     const { clock, database } = this.#options;
     const numbers = await database.transaction((transaction) => insertRules(transaction, rules, clock.now()));
-    await this.refresh();
+    await this.written();
     return numbers;
   }
 
@@ -60,7 +62,14 @@ export class RuleBook {
   async withdraw(numbers: readonly number[]): Promise<void> {
     const { clock, database } = this.#options;
     await database.transaction((transaction) => withdrawRules(transaction, numbers, clock.now()));
-    await this.refresh();
+    await this.written();
+  }
+
+  /** After rules were written by `insertRules` and its like: follows them here and has the other replicas follow. */
+  async written(): Promise<ReadonlySet<OfferKind>> {
+    const kinds = await this.refresh();
+    this.#options.onWritten();
+    return kinds;
   }
 
   /** Takes over what was written since, by this replica or another; resolves to the kinds that changed. */

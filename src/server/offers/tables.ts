@@ -38,7 +38,7 @@ interface PackageSetsTable {
 }
 
 /** What each Agent was offered, and what it answered; only the newest of each Agent are kept. */
-interface OffersTable {
+export interface OffersTable {
   uid: string;
   /** Counts the offers of this Agent. */
   number: number;

@@ -3,7 +3,7 @@ import { Histogram } from "../../foundation/metrics/histogram.ts";
 import { Counts, type Metric, type Point } from "../../foundation/metrics/metric.ts";
 import type { AgentToServer, ServerToAgent } from "../../opamp/messages.ts";
 import type { PublishedEvent, ServerEvents } from "../events.ts";
-import type { Fleet } from "../fleet/fleet.ts";
+import { type Fleet, isHere } from "../fleet/fleet.ts";
 import { kindsOfReceived, kindsOfSent, receivedKinds, sentKinds } from "./message-kinds.ts";
 
 export interface ServerMetricsOptions {
@@ -144,7 +144,7 @@ export class ServerMetrics {
 
   #connected(): readonly Point[] {
     const { fleet, labels } = this.#options;
-    const connected = fleet.list().filter(({ presence }) => presence.t !== "gone");
+    const connected = fleet.list().filter(({ presence }) => isHere(presence));
     if (labels.length === 0) return [{ value: connected.length, labels: {} }];
     const counts = new Map<string, { value: number; labels: Record<string, string> }>();
     for (const agent of connected) {

@@ -211,7 +211,7 @@ export class Driver {
     const isOpening = outcome.reach.some(({ t }) => t === "everybody");
     await book.commit(entry, isOpening ? { ...outcome, members: [] } : outcome);
     if (outcome.reach.length === 0) return;
-    await rules.refresh();
+    await rules.written();
     const kinds = outcome.rollout.changes.map(({ kind }) => kind);
     const extended = outcome.reach.flatMap((each) => (each.t === "extend" ? each.ids : []));
     const isWide = outcome.reach.some(({ t }) => t !== "extend");

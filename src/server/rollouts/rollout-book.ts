@@ -65,6 +65,13 @@ export class RolloutBook {
     if (found !== undefined && found.version !== known?.version) await this.#takeOver(found);
   }
 
+  /** The same for all that are under way, and those that are new. */
+  async reloadAll(): Promise<void> {
+    for (const found of (await loadRollouts(this.#options.database)).toReversed()) {
+      if (found.version !== this.#entries.get(found.rollout.id)?.version) await this.#takeOver(found);
+    }
+  }
+
   get(id: string): Entry | undefined {
     return this.#entries.get(id);
   }

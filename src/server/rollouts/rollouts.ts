@@ -137,7 +137,7 @@ export class Rollouts {
         },
         [story],
       );
-      await rules.refresh();
+      await rules.written();
       const offers: Offers = new Map();
       await this.#driver.drive(entry, offers).catch(async (error: unknown) => {
         // The server that leads has gone on with it already.

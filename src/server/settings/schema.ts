@@ -32,6 +32,11 @@ const opamp = section({
   drainMs: defaulted("drain", duration(), 5_000),
 });
 
+const fleet = section({
+  staleAfterMs: defaulted("stale_after", duration({ positive: true }), 5 * 60_000),
+  forgetAfterMs: defaulted("forget_after", duration({ positive: true }), 30 * 24 * 60 * 60_000),
+});
+
 const management = section({
   // Whoever reaches it can reconfigure the fleet, so that it is open to this machine only unless told otherwise.
   address: defaulted("endpoint", listenAddress(), { host: "127.0.0.1", port: 4321 }),
@@ -55,6 +60,7 @@ export const serverFile = section({
   storage: nested("storage", storage),
   rollouts: nested("rollouts", rollouts),
   access: nested("access", access),
+  fleet: nested("fleet", fleet),
   telemetry: nested(
     "telemetry",
     section({ logs: nested("logs", logs), metrics: nested("metrics", metrics) }),

@@ -62,6 +62,12 @@ export interface AccessSettings {
   };
 }
 
+/** When Agents that are not heard count as what; milliseconds. */
+export interface FleetSettings {
+  staleAfterMs: number;
+  forgetAfterMs: number;
+}
+
 /** What opamp-server runs by, complete: defaults filled in, sizes in bytes, times in milliseconds. */
 export interface ServerSettings {
   opamp: {
@@ -84,6 +90,7 @@ export interface ServerSettings {
   storage: StorageSettings;
   rollouts: RolloutSettings;
   access: AccessSettings;
+  fleet: FleetSettings;
   logs: {
     level: LogLevel;
     /** `auto`: for people on a terminal, for machines elsewhere. */

@@ -1,10 +1,11 @@
 import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
+import type { Clock } from "../../foundation/clock.ts";
 import { errorCode } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { StorageSettings } from "../settings/server-settings.ts";
 import { defaultDirectory, openDirectory } from "./directory.ts";
 import { migrate } from "./migrate.ts";
-import type { SchemaDatabase } from "./migration.ts";
+import type { ColumnTypes, SchemaDatabase } from "./migration.ts";
 import { schemaSteps } from "./migrations/all.ts";
 import { describePostgres, postgresProblem } from "./postgres-place.ts";
 import { openSqlite, sqliteDialect } from "./sqlite.ts";
@@ -19,15 +20,33 @@ export interface Database {
    * PostgreSQL may run `work` again when another replica was in its way.
    */
   transaction<T>(work: (transaction: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /** Of PostgreSQL alone: nobody else has the embedded database. */
+  readonly messages: DatabaseMessages | undefined;
   close(): Promise<void>;
+}
+
+/** Short texts, up to 8000 bytes, to all that share the database, the sender too. They can be lost. */
+export interface DatabaseMessages {
+  send(text: string): Promise<void>;
+  /** `connected` is false while what others send is lost. */
+  listen(listener: MessageListener): { readonly connected: boolean; close(): Promise<void> };
+}
+
+export interface MessageListener {
+  onMessage(text: string): void;
+  /** Messages may have been lost until now. */
+  onGap(): void;
 }
 
 /**
  * Opens the database and brings its schema up to date.
  * @throws StorageError that names the setting and says what to do.
  */
-export async function openDatabase(settings: StorageSettings, { log }: { log: Logger }): Promise<Database> {
-  if (settings.postgresUrl !== undefined) return await openPostgres(settings.postgresUrl, log);
+export async function openDatabase(
+  settings: StorageSettings,
+  { clock, log }: { clock: Clock; log: Logger },
+): Promise<Database> {
+  if (settings.postgresUrl !== undefined) return await openPostgres(settings.postgresUrl, { clock, log });
   const directory = settings.directory ?? defaultDirectory();
   if (directory !== undefined) return await openFile(directory, log);
   log.warn(
@@ -51,15 +70,16 @@ async function openFile(directory: string, log: Logger): Promise<Database> {
   return database;
 }
 
-async function openPostgres(url: string, log: Logger): Promise<Database> {
+async function openPostgres(url: string, { clock, log }: { clock: Clock; log: Logger }): Promise<Database> {
   const place = describePostgres(url);
-  const { postgresPool } = await import("./postgres.ts");
-  const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: postgresPool(url, log) }) });
+  const { openPostgresPool } = await import("./postgres.ts");
+  const { messages, pool } = openPostgresPool(url, { clock, log });
+  const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   try {
     await sql`select 1`.execute(query);
     const database = await upToDate({ kind: "postgres", query, place }, () => undefined);
     log.info({ event: "storage_opened", database: place }, "database opened");
-    return database;
+    return { ...database, messages };
   } catch (error) {
     await query.destroy();
     throw postgresProblem(place, error);
@@ -74,13 +94,17 @@ async function upToDate({ kind, query, place }: Opened, onClosed: () => void): P
     onClosed();
   };
   try {
-    const bytes = kind === "sqlite" ? sql`blob` : sql`bytea`;
-    await migrate(query as SchemaDatabase, { steps: schemaSteps, types: { bytes }, place });
+    await migrate(query as SchemaDatabase, { steps: schemaSteps, types: schemaTypes(kind), place });
   } catch (error) {
     await close();
     throw error;
   }
-  return { kind, query, close, transaction: (work) => inTransaction(query, work) };
+  return { kind, query, close, messages: undefined, transaction: (work) => inTransaction(query, work) };
+}
+
+/** How columns are spelled there. */
+export function schemaTypes(kind: Database["kind"]): ColumnTypes {
+  return { bytes: kind === "sqlite" ? sql`blob` : sql`bytea` };
 }
 
 /** Of a deadlock, or a serialization that failed: PostgreSQL undid the transaction, and it can be run again. */

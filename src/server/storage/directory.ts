@@ -19,7 +19,7 @@ export function defaultDirectory(): string | undefined {
 }
 
 /** The database file in `storage.directory`. */
-function databaseFile(directory: string): string {
+export function databaseFile(directory: string): string {
   return join(directory, "opamp-server.db");
 }
 

@@ -3,7 +3,8 @@ import { Migrator } from "kysely/migration";
 import type { ColumnTypes, SchemaDatabase, SchemaStep } from "./migration.ts";
 import { StorageError } from "./storage-error.ts";
 
-const bookkeeping = { migrationTableName: "schema_steps", migrationLockTableName: "schema_lock" };
+/** Tables of the schema itself. */
+export const bookkeeping = { migrationTableName: "schema_steps", migrationLockTableName: "schema_lock" };
 
 export interface MigrationOptions {
   steps: readonly SchemaStep[];
@@ -41,7 +42,8 @@ export async function migrate(db: SchemaDatabase, { steps, types, place }: Migra
   throw new StorageError(`${place}: step ${failed} of the schema failed and was undone`, { cause: error });
 }
 
-async function stepsDone(db: SchemaDatabase): Promise<string[]> {
+/** Names of the steps that were run. */
+export async function stepsDone(db: SchemaDatabase): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ name }) => name === bookkeeping.migrationTableName)) return [];
   const { rows } = await sql<{ name: string }>`

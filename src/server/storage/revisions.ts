@@ -1,8 +1,8 @@
-import type { Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { Tables } from "./tables.ts";
 
 /** Kinds of rows that replicas read from each other. */
-export type RevisionName = Tables["revisions"]["name"];
+type RevisionName = Tables["revisions"]["name"];
 
 /**
  * Takes the next `count` numbers of a counter and returns the last. The row stays locked until the transaction
@@ -18,6 +18,16 @@ export async function takeRevisions(
     .set(({ eb }) => ({ value: eb("value", "+", count) }))
     .where("name", "=", name)
     .returning("value")
+    .executeTakeFirstOrThrow();
+  return value;
+}
+
+/** The last number that was taken. */
+export async function lastRevision(query: Kysely<Tables>, name: RevisionName): Promise<number> {
+  const { value } = await query
+    .selectFrom("revisions")
+    .select("value")
+    .where("name", "=", name)
     .executeTakeFirstOrThrow();
   return value;
 }

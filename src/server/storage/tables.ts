@@ -2,12 +2,14 @@ import type { AccessTables } from "../access/tables.ts";
 import type { AuditTables } from "../audit/tables.ts";
 import type { FleetTables } from "../fleet/tables.ts";
 import type { OfferTables } from "../offers/tables.ts";
+import type { ReplicaTables } from "../replicas/tables.ts";
 import type { RolloutTables } from "../rollouts/tables.ts";
 
 /** Every table of the database, by name; each room describes its own. */
 export interface Tables
   extends FleetTables,
     OfferTables,
+    ReplicaTables,
     RolloutTables,
     AccessTables,
     AuditTables,

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/foundation/clock.ts";
 import { silentLogger } from "../../../src/foundation/logger.ts";
 import { openDatabase } from "../../../src/server/storage/database.ts";
 import { postgresObstacle, startPostgres, type TestPostgres } from "../../support/postgres.ts";
@@ -7,7 +8,7 @@ import { postgresObstacle, startPostgres, type TestPostgres } from "../../suppor
 const cannot = process.env.CI === undefined && postgresObstacle !== undefined;
 
 const open = (postgresUrl: string) =>
-  openDatabase({ directory: undefined, postgresUrl }, { log: silentLogger });
+  openDatabase({ directory: undefined, postgresUrl }, { clock: systemClock, log: silentLogger });
 
 describe.skipIf(cannot)("storage.postgres_url", () => {
   let postgres: TestPostgres;

@@ -26,6 +26,7 @@ export const testSettings: ServerSettings = {
   rollouts: { defaultStrategy: "immediate", prometheusUrl: undefined },
   access: defaultServerSettings().access,
   metrics: { labels: [] },
+  fleet: { staleAfterMs: 300_000, forgetAfterMs: 30 * 86_400_000 },
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },
 };
 
@@ -72,6 +73,8 @@ export interface TestServer {
   server: RunningServer;
   clock: ManualClock;
   log: LogBook;
+  /** Ends it now; otherwise it is ended with the test. */
+  stop: () => Promise<void>;
   /** The URL of a path of the management API. */
   api: (path: string) => string;
 }
@@ -81,14 +84,20 @@ export async function startTestServer(settings: Partial<ServerSettings> = {}): P
   const clock = new ManualClock();
   const log = new LogBook();
   const server = await startServer({ ...testSettings, ...settings }, { clock, log });
-  onTestFinished(async () => {
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
     const closed = server.close();
     // Peers that answer no close frame are cut off by the clock.
     const nudge = setInterval(() => clock.advance(10_000), 20);
     await closed;
     clearInterval(nudge);
-  });
-  return { server, clock, log, api: (path) => new URL(path, server.managementUrl).href };
+  };
+  const stopOnce = () => {
+    stopped ??= stop();
+    return stopped;
+  };
+  onTestFinished(stopOnce);
+  return { server, clock, log, stop: stopOnce, api: (path) => new URL(path, server.managementUrl).href };
 }
 
 /** Makes a configuration the desired one of all that the selector picks, at once. */

@@ -20,13 +20,19 @@ export const fleetAndOffers: SchemaStep = {
       .addColumn("transport", "text", (column) => column.notNull())
       .addColumn("remote_address", "text", (column) => column.notNull())
       .addColumn("first_seen", "bigint", (column) => column.notNull())
-      .addColumn("last_seen", "bigint", (column) => column.notNull())
       .addColumn("applied_hash", "text")
-      .addColumn("presence", "text", (column) => column.notNull())
+      .addColumn("gone_since", "bigint")
+      .addColumn("gone_reason", "text")
       .addColumn("replica", "text", (column) => column.notNull())
       .addColumn("revision", "bigint", (column) => column.notNull())
       .execute();
     await schema.createIndex("agents_revision").on("agents").column("revision").execute();
+    await schema
+      .createTable("agent_contacts")
+      .addColumn("uid", "text", (column) => column.primaryKey().notNull())
+      .addColumn("last_seen", "bigint", (column) => column.notNull())
+      .addColumn("sequence_num", "text", (column) => column.notNull())
+      .execute();
     await schema
       .createTable("agent_documents")
       .addColumn("uid", "text", (column) => column.notNull())

@@ -342,7 +342,7 @@ describe("limits over plain HTTP", () => {
     });
     const late = await exchange(port, hello);
     expect(late.status).toBe(503);
-    expect(late.headers["retry-after"]).toBe("30");
+    expect(Number(late.headers["retry-after"])).toBeGreaterThanOrEqual(15);
     expect(closed).toBe(false);
     gate.resolve();
     expect(answerOf(await underWay).flags).toBe(1n);

@@ -262,6 +262,21 @@ describe("admission of WebSockets", () => {
     await open();
   });
 
+  it("SE4: spreads over half a minute when those it refuses come back", async () => {
+    const draws = [0, 0.5, 0.999];
+    const { port } = await serve({}, { maxConnections: 0, random: () => draws.shift() ?? 0 });
+    const refused = () =>
+      fetch(`http://127.0.0.1:${port}/v1/opamp`, { method: "POST", body: "" }).then(({ headers, status }) => [
+        status,
+        headers.get("retry-after"),
+      ]);
+    expect([await refused(), await refused(), await refused()]).toEqual([
+      [503, "15"],
+      [503, "30"],
+      [503, "45"],
+    ]);
+  });
+
   it("cuts a handshake whose admission does not end", async () => {
     const clock = new ManualClock();
     const asked = firstCall<[]>();

@@ -72,6 +72,7 @@ describe("GET /api/v1/agents", () => {
         {
           id,
           connected: true,
+          condition: "healthy",
           transport: "websocket",
           remote_addr: expect.stringMatching(/^127\.0\.0\.1/),
           version: "0.149.0",

@@ -18,6 +18,8 @@ const connection = (id: number): Connection => ({
   ping: () => Promise.reject(new Error("not in this test")),
 });
 
+const ignored = { heard: () => undefined, noted: () => undefined };
+
 const message = (sequenceNum: bigint) =>
   create(AgentToServerSchema, { instanceUid: new Uint8Array(16).fill(7), sequenceNum, agentDescription: {} });
 
@@ -30,6 +32,7 @@ describe("Fleet", () => {
       log,
       events: testEvents(),
       pollTimeoutMs: 90_000,
+      observer: ignored,
     });
     const [left, taken] = [connection(1), connection(2)];
     fleet.heard(left, message(0n));
@@ -49,6 +52,7 @@ describe("Fleet", () => {
       log: new LogBook(),
       events: testEvents(),
       pollTimeoutMs: 90_000,
+      observer: ignored,
     });
     fleet.heard(connection(1), message(0n));
     clock.advance(500);

@@ -14,7 +14,7 @@ const dev = { id: "2", labels: { env: "dev" } };
 const nobody: Reach = { includes: () => false };
 
 const open = (database: Database, reach = nobody) =>
-  RuleBook.open({ database, clock: new ManualClock(), reach });
+  RuleBook.open({ database, clock: new ManualClock(), reach, onWritten: () => undefined });
 
 const configuration = (selector: Selector, text: string) =>
   ({ kind: "configuration", selector, desired: yaml(text) }) as const;

@@ -40,6 +40,7 @@ describe("defaultServerSettings", () => {
         keyLifetimeMs: 90 * 86_400_000,
         agents: { required: false, jwt: undefined, addresses: undefined },
       },
+      fleet: { staleAfterMs: 300_000, forgetAfterMs: 2_592_000_000 },
       logs: { level: "info", format: "auto", outputPaths: ["stdout"] },
       metrics: { labels: [] },
     });

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../../src/foundation/clock.ts";
 import { silentLogger } from "../../../../src/foundation/logger.ts";
 import { type Database, openDatabase } from "../../../../src/server/storage/database.ts";
 import { testDatabase } from "../../../support/database.ts";
@@ -9,7 +10,7 @@ import { tempDir } from "../../../support/temp-dir.ts";
 import { LogBook } from "../test-server.ts";
 
 const open = (directory: string) =>
-  openDatabase({ directory, postgresUrl: undefined }, { log: silentLogger });
+  openDatabase({ directory, postgresUrl: undefined }, { clock: systemClock, log: silentLogger });
 
 const groups = (database: Database) =>
   database.query.selectFrom("agent_groups").select(["name", "priority"]).execute();
@@ -79,7 +80,10 @@ describe("openDatabase", () => {
 
   it("says that nothing is kept when no setting names a place", async () => {
     const log = new LogBook();
-    const database = await openDatabase({ directory: undefined, postgresUrl: undefined }, { log });
+    const database = await openDatabase(
+      { directory: undefined, postgresUrl: undefined },
+      { clock: systemClock, log },
+    );
     await database.close();
     expect(log.of("storage_in_memory")).toHaveLength(1);
   });

@@ -56,7 +56,8 @@ export async function layOut({ arch, dist, tree, cache }) {
   await put(join(node, "bin/node"), "node/bin/node", 0o755);
   await put(join(node, "LICENSE"), "node/LICENSE");
   await put(join(dist, "LICENSES.txt"), "LICENSES.txt");
-  for (const name of ["LICENSE", "README.md", "CHANGELOG.md", "server.example.yaml"])
+  for (const path of await filesIn(join(root, "docs"))) await put(path, relative(root, path));
+  for (const name of ["LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md", "server.example.yaml"])
     await put(join(root, name), name);
   await writeExample(join(tree, "supervisor.example.yaml"));
   for (const folder of ["systemd", "prometheus", "grafana"]) {

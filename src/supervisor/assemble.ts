@@ -308,10 +308,15 @@ export function assemble(
     {
       remoteConfig: (config) => {
         observation.offered(config.configHash);
-        if (packageIntake?.remoteOffered(config) !== true) void intake.offerRemote(config);
+        collectorConnections.whenSettled(() => {
+          if (packageIntake?.remoteOffered(config) !== true) void intake.offerRemote(config);
+        });
       },
-      packages: (offered, remote) =>
-        void packageIntake?.offer({ packages: offered, remote, fromThisHost: false }),
+      packages: (offered, remote) => {
+        // Latest wins: what waits is older than what comes with the packages.
+        if (remote !== undefined) collectorConnections.forgetDependent();
+        void packageIntake?.offer({ packages: offered, remote, fromThisHost: false });
+      },
       ownTelemetry: (offers) => collectorConnections.offer(offers),
       restart: () => road.urgent(() => observation.command(() => restartCollector(workshop))),
       customMessage: (message) => linked.sendCustomMessage(message),

@@ -12,8 +12,9 @@ supervisor: keep the private key on a machine of yours, and away from the OpAMP 
             application/vnd.opamp-supervisor.config-signature, and any name
   verify    checks a signature as a host does, and prints what it says
   rotate    lets a key that counts give the hosts other keys. What goes to the server is an entry with the content of
-            --rotation and the content type application/vnd.opamp-supervisor.config-key-rotation, in every
-            configuration until each host has had it; sign it with them. An edit of agent.trust.config_keys overrules it
+            --rotation, the name opamp-key-rotation and the content type
+            application/vnd.opamp-supervisor.config-key-rotation, in every configuration until each host has had it;
+            sign it with them. An edit of agent.trust.config_keys overrules it
 
 ENTRIES, exactly as the server will offer them:
   FILE                 one entry without a name, or

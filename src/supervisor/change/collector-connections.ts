@@ -39,6 +39,8 @@ export class CollectorConnections {
   readonly #retry: HostRetry;
   #underWay: ConnectionSettingsOffers | undefined;
   #waiting: ConnectionSettingsOffers | undefined;
+  /** What may refer to connections that are offered, and is to be tried after them. */
+  #dependent: (() => void) | undefined;
   #stopped = false;
 
   constructor(deps: CollectorConnectionsDeps) {
@@ -53,6 +55,21 @@ export class CollectorConnections {
     else this.#waiting = mergeOwnTelemetry(this.#waiting, offers);
   }
 
+  /**
+   * Runs what may refer to other connections: at once, or after those that are offered have been kept or refused. One
+   * waits, the latest.
+   */
+  whenSettled(run: () => void): void {
+    this.#dependent = undefined;
+    if (this.#bringsOthers()) this.#dependent = run;
+    else run();
+  }
+
+  /** What waits is not wanted any more. */
+  forgetDependent(): void {
+    this.#dependent = undefined;
+  }
+
   /** How the change of an offer ended, also of one that an earlier process began. */
   settled(hash: Uint8Array, failure: Failure | undefined): void {
     this.#deps.report(hash, failure);
@@ -65,6 +82,13 @@ export class CollectorConnections {
     // What waits is what the server wants by now, and not this one again.
     if (next !== undefined) this.#begin(next);
     else if (failure?.fault === "host") this.#retry.later(() => this.offer(offers));
+    if (this.#dependent !== undefined) this.whenSettled(this.#dependent);
+  }
+
+  #bringsOthers(): boolean {
+    return [this.#underWay, this.#waiting].some(
+      (offers) => offers !== undefined && Object.keys(offers.otherConnections).length > 0,
+    );
   }
 
   stop(): void {

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { verdictOn } from "../../support/connection-offers.ts";
 import { OtlpReceiver } from "../../support/otlp-receiver.ts";
 import { startRelay } from "../../support/otlp-relay.ts";
-import type { ServerSays } from "../../support/recording-opamp-server.ts";
+import { remoteConfig, type ServerSays } from "../../support/recording-opamp-server.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 import { TestAuthority } from "../../support/test-authority.ts";
 
@@ -81,4 +81,22 @@ it("are what a local file refers to: TLS with a client certificate to a real Col
   expect(effective()).toContain("t0p-setting-2");
   await host.restart("SIGTERM");
   expect(effective()).toContain("t0p-setting-2");
+});
+
+it("are there for the remote configuration that came in the same message", async () => {
+  const host = await supervisorHost({ capabilities: { accepts_other_connection_settings: true } });
+  await host.start();
+  await host.server.until("the first message", () => host.server.received.length > 0);
+  const from = host.server.mark;
+  const exporters = { otlphttp: { endpoint: refer("endpoint"), headers: refer("headers") } };
+  const config = remoteConfig({ "": { ...host.pipeline(), exporters } });
+  const backend = {
+    destinationEndpoint: "https://127.0.0.1:1",
+    headers: { headers: [{ key: "x-tenant", value: "one" }] },
+  };
+  host.server.push({
+    remoteConfig: config,
+    connectionSettings: { hash: new Uint8Array([1]), otherConnections: { backend } },
+  });
+  expect(await host.server.verdict(config, from)).toMatchObject({ errorMessage: "" });
 });

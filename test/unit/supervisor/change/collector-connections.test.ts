@@ -108,3 +108,29 @@ it("what cannot be reached is tried again, what is refused is not", async () => 
   expect(probes).toHaveLength(2);
   expect(changes).toEqual([]);
 });
+
+it("lets what may refer to other connections wait until those are settled, the latest only", async () => {
+  const { connections, changes } = setUp();
+  const ran: string[] = [];
+  const others = (hash: number) =>
+    create(ConnectionSettingsOffersSchema, {
+      hash: new Uint8Array([hash]),
+      otherConnections: { backend: { destinationEndpoint: `https://${hash}.example` } },
+    });
+  connections.whenSettled(() => ran.push("nothing offered"));
+  connections.offer(to(1, "ownMetrics"));
+  connections.whenSettled(() => ran.push("nothing to refer to"));
+  expect(ran).toEqual(["nothing offered", "nothing to refer to"]);
+
+  connections.offer(others(2));
+  connections.whenSettled(() => ran.push("older"));
+  connections.settled(new Uint8Array([1]), undefined);
+  await turn();
+  expect(hashes(changes)).toEqual([2]);
+  connections.whenSettled(() => ran.push("latest"));
+  expect(ran).toHaveLength(2);
+  connections.settled(new Uint8Array([2]), { fault: "own", reason: "refused" });
+  expect(ran.slice(2)).toEqual(["latest"]);
+  connections.settled(new Uint8Array([2]), undefined);
+  expect(ran.slice(2)).toEqual(["latest"]);
+});

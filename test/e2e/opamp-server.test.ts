@@ -73,7 +73,11 @@ describe("opamp-server", () => {
       "config_status",
       "config_status",
     ]);
-    expect(server.lines[2]).toMatchObject({ component: "opamp-server", level: "info", agent_version: "9" });
+    expect(server.lines.find(({ event }) => event === "agent_connected")).toMatchObject({
+      component: "opamp-server",
+      level: "info",
+      agent_version: "9",
+    });
   });
 
   it.each(["SIGTERM", "SIGINT"] as const)(

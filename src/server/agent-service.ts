@@ -4,6 +4,7 @@ import { formatInstanceUid } from "../opamp/instance-uid.ts";
 import { type AgentToServer, ServerErrorResponseType } from "../opamp/messages.ts";
 import { answerFlags, type MergedReport } from "../opamp/server/agent-state.ts";
 import type { ServerToAgentInit } from "../opamp/server/contract.ts";
+import type { Certificates } from "./certificates/certificates.ts";
 import type { Agent, Connection } from "./fleet/agent.ts";
 import type { Claims } from "./fleet/claims.ts";
 import { type Fleet, isHere } from "./fleet/fleet.ts";
@@ -18,6 +19,7 @@ export interface AgentServiceOptions {
   claims: Claims;
   offering: Offering;
   answers: Answers;
+  certificates: Pick<Certificates, "answerTo">;
   /** Where several servers share the Agents. */
   others?: OtherServers;
 }
@@ -59,7 +61,11 @@ export class AgentService {
     const packagesBefore = fleet.get(id)?.state.packageStatuses;
     const { agent, merged } = fleet.heard(connection, message);
     const noted = this.#noteFigures(answers.note(agent, merged.changed, packagesBefore), message);
-    return this.#answerTo(noted, merged, connection, message);
+    const certified = await this.#options.certificates.answerTo(noted, connection, message);
+    if ("error" in certified) return certified.error;
+    // Meanwhile it may have been offered something.
+    const now = fleet.get(id) ?? noted;
+    return Object.assign(this.#answerTo(now, merged, connection, message), certified.part);
   }
 
   /** Why the Agent cannot be ordered to restart, or undefined. */

@@ -21,6 +21,12 @@ export type ServerEvent =
       error: string | null;
     }
   | { type: "group.changed"; group: string }
+  /** A person has to decide on it. */
+  | { type: "certificate.requested"; agent_id: string; request: string; cause: string }
+  | { type: "certificate.issued"; agent_id: string; serial: string }
+  /** Below, `agent_id` is null for one that names no agent. */
+  | { type: "certificate.revoked"; agent_id: string | null; serial: string; reason: string }
+  | { type: "certificate.expiring"; agent_id: string | null; serial: string; expires_at: string }
   | {
       type: "package.status";
       agent_id: string;
@@ -49,6 +55,10 @@ export const serverEventTypes = Object.keys({
   "offer.made": true,
   "offer.answered": true,
   "group.changed": true,
+  "certificate.requested": true,
+  "certificate.issued": true,
+  "certificate.revoked": true,
+  "certificate.expiring": true,
   "package.status": true,
   "rollout.changed": true,
 } satisfies Record<ServerEventType, true>) as readonly ServerEventType[];

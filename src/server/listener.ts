@@ -13,6 +13,8 @@ export interface ListenerOptions {
   section: string;
   address: ListenAddress;
   tls: ListenerTls | undefined;
+  /** Authority (PEM) whose certificates are taken as well, and asked for without being needed. */
+  alsoTrust?: string | undefined;
   onRequest: RequestListener;
   onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** A failure that costs single connections only, such as too many open files. */
@@ -36,11 +38,11 @@ export interface Listener {
  * @throws TlsMaterialError for unusable certificates; Error that names the setting when the port cannot be had.
  */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { tls, section, address, onRequest, onUpgrade, onError, keepAliveTimeoutMs } = options;
+  const { tls, alsoTrust, section, address, onRequest, onUpgrade, onError, keepAliveTimeoutMs } = options;
   const server =
     tls === undefined
       ? createServer(onRequest)
-      : createTlsServer(loadTlsMaterial(tls, `${section}.tls`), onRequest);
+      : createTlsServer(loadTlsMaterial(tls, `${section}.tls`, alsoTrust), onRequest);
   if (onUpgrade !== undefined) server.on("upgrade", onUpgrade);
   if (keepAliveTimeoutMs !== undefined) server.keepAliveTimeout = keepAliveTimeoutMs;
   const handshakes = new Set<Socket>();

@@ -11,6 +11,8 @@ import { AgentService } from "./agent-service.ts";
 import { createApi } from "./api/api.ts";
 import { MemoryIdempotencyStore } from "./api/idempotency-store.ts";
 import { AuditLog } from "./audit/audit-log.ts";
+import { openAuthority } from "./certificates/authority.ts";
+import { openCertificates } from "./certificates/open-certificates.ts";
 import { configurationRows } from "./configurations/configuration-rows.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
@@ -41,6 +43,7 @@ import { Strategies } from "./rollouts/strategies.ts";
 import type { ServerSettings } from "./settings/server-settings.ts";
 import { type Database, openDatabase } from "./storage/database.ts";
 import { lastRevision } from "./storage/revisions.ts";
+import { Secrets } from "./storage/secrets.ts";
 import { certificateExpiries } from "./tls-material.ts";
 
 export interface ServerDependencies {
@@ -68,6 +71,10 @@ const baseCapabilities =
 
 /** The same when it has packages. */
 const packageCapabilities = ServerCapability.OffersPackages | ServerCapability.AcceptsPackagesStatus;
+
+/** The same when it issues certificates. */
+const certificateCapabilities =
+  ServerCapability.AcceptsConnectionSettingsRequest | ServerCapability.OffersConnectionSettings;
 
 /** Missed polls after which an Agent on plain HTTP counts as gone, and half a poll for its jitter. */
 const missedPolls = 3.5;
@@ -110,11 +117,18 @@ async function serve(
   const { opamp, management } = settings;
   const packages =
     settings.packages && openPackages(settings.packages, { secure: opamp.tls !== undefined, clock, log });
+  const secrets = new Secrets({ database, settings: settings.storage });
+  const source = settings.certificates.authority;
+  if (source !== undefined && opamp.tls === undefined) {
+    throw new Error("certificates.authority: needs opamp.tls, for nobody can show a certificate without TLS");
+  }
+  const authority = source && (await openAuthority(source, { secrets, clock }));
   const access = openAccess({
     settings: settings.access,
     storage: settings.storage,
     management: management.address,
     database,
+    isRevoked: (fingerprint) => room.register.isRevoked(fingerprint),
     clock,
     log,
   });
@@ -188,11 +202,23 @@ async function serve(
   });
   const strategies = new Strategies({ database, clock, defaultName: settings.rollouts.defaultStrategy });
   const answers = new Answers({ fleet, offering, events, log });
+  const room = openCertificates({
+    settings: settings.certificates,
+    authority,
+    offer: { path: opamp.path, heartbeatIntervalMs: opamp.heartbeatIntervalMs },
+    fleet,
+    database,
+    clock,
+    log,
+    events,
+    cut: (fingerprint) => access.live.revoke(fingerprint),
+  });
   const service = new AgentService({
     fleet,
     claims,
     offering,
     answers,
+    certificates: room.certificates,
     others: {
       mayTake: async (id) => (await replication?.mayTake(id)) ?? true,
       restart: ({ id }, to) => replication?.send({ t: "restart", to, agent: id }),
@@ -218,7 +244,10 @@ async function serve(
   const endpoint = new OpampEndpoint<AgentIdentity>(
     {
       path: opamp.path,
-      capabilities: packages === undefined ? baseCapabilities : baseCapabilities | packageCapabilities,
+      capabilities:
+        baseCapabilities |
+        (packages === undefined ? 0n : packageCapabilities) |
+        (authority === undefined ? 0n : certificateCapabilities),
       customCapabilities: [figuresCapability],
       maxMessageBytes: opamp.maxMessageBytes,
       maxConnections: opamp.maxConnections,
@@ -275,6 +304,11 @@ async function serve(
       catalogue: packages?.catalogue,
       isReady: () => state.ready,
       keys: access.keys,
+      certificateRoom: {
+        ...room,
+        renewBeforeMs: settings.certificates.renewBeforeMs,
+        now: () => clock.now(),
+      },
       metrics: metrics.all(),
       keyLifetimeMs: settings.access.keyLifetimeMs,
     },
@@ -294,6 +328,7 @@ async function serve(
     keepAliveTimeoutMs: 1.5 * opamp.heartbeatIntervalMs,
     address: opamp.address,
     tls: opamp.tls,
+    alsoTrust: authority?.cert,
     onRequest(request, response) {
       if (packages?.downloads.handles(request) !== true) return endpoint.handleRequest(request, response);
       metrics.downloadStarted();
@@ -334,6 +369,7 @@ async function serve(
       await endpoint.close({ spreadMs: Math.min(opamp.drainMs, endpoint.connectionCount * drainPaceMs) });
       fleet.close();
       await rollouts.close();
+      await room.close();
       await leadership?.close();
       await Promise.all([agents.close(), operators.close(), forgetting.close()]);
       await writer.close();

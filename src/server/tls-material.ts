@@ -13,10 +13,11 @@ export class TlsMaterialError extends Error {
 export type TlsMaterial = SecureContextOptions & { requestCert: boolean; rejectUnauthorized: boolean };
 
 /**
- * Reads and checks the certificates of a listener. `setting` is its place in server.yaml, for errors.
+ * Reads and checks the certificates of a listener. `setting` is its place in server.yaml, for errors. An authority in
+ * `alsoTrust` (PEM) has clients asked for a certificate, without one being needed: who comes without is judged later.
  * @throws TlsMaterialError when a file cannot be read, is no PEM, or key and certificate do not belong together.
  */
-export function loadTlsMaterial(tls: ListenerTls, setting: string): TlsMaterial {
+export function loadTlsMaterial(tls: ListenerTls, setting: string, alsoTrust?: string): TlsMaterial {
   const cert = readPem(tls.certificate, `${setting}.cert`);
   const key = readPem(tls.key, `${setting}.key`);
   const ca = tls.clientCa === undefined ? undefined : readPem(tls.clientCa, `${setting}.client_ca`);
@@ -33,18 +34,19 @@ export function loadTlsMaterial(tls: ListenerTls, setting: string): TlsMaterial 
   if (tls.clientCa !== undefined && ca !== undefined) {
     parse(() => new X509Certificate(ca), tls.clientCa, `${setting}.client_ca`, "certificate");
   }
+  const trusted = [ca, alsoTrust].filter((each) => each !== undefined);
   const options: SecureContextOptions = {
     cert,
     key,
     minVersion: tls.minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2",
-    ...(ca === undefined ? {} : { ca }),
+    ...(trusted.length === 0 ? {} : { ca: trusted }),
   };
   try {
     createSecureContext(options);
   } catch (cause) {
     throw new TlsMaterialError(`${setting}: ${describeError(cause)}`);
   }
-  return { ...options, requestCert: ca !== undefined, rejectUnauthorized: ca !== undefined };
+  return { ...options, requestCert: trusted.length > 0, rejectUnauthorized: ca !== undefined };
 }
 
 /** When the certificate of each listener with TLS ends, in milliseconds since the Unix epoch. */

@@ -10,6 +10,8 @@ import type { ApiKeys } from "./keys.ts";
 
 /** By what an Agent was let in. */
 export interface AgentIdentity {
+  /** What is known of its certificate, when it was let in by one. */
+  readonly certificate?: { readonly serial: string; readonly expiresAt: number };
   readonly by: "nothing" | "certificate" | "jwt" | "api-key";
   /** What can be revoked: the id of a key, the fingerprint of a certificate. */
   readonly credential: string | undefined;
@@ -24,6 +26,8 @@ export interface AgentAccessOptions {
   /** Whether an Agent without credentials is refused. */
   required: boolean;
   addresses: AddressList | undefined;
+  /** Whether a certificate counts no longer, by its fingerprint. */
+  isRevoked: (fingerprint: string) => Promise<boolean>;
   log: Logger;
 }
 
@@ -36,7 +40,7 @@ export class AgentAccess {
   }
 
   async admit(request: IncomingMessage): Promise<Admission<AgentIdentity>> {
-    const { addresses, required } = this.#options;
+    const { addresses, isRevoked, required } = this.#options;
     if (addresses?.includes(request.socket.remoteAddress ?? "") === false) {
       return {
         admit: false,
@@ -46,6 +50,11 @@ export class AgentAccess {
     }
     const { authorization } = request.headers;
     const certified = identityOfCertificate(request);
+    if (certified?.credential !== undefined && (await isRevoked(certified.credential))) {
+      return refused("the client certificate was revoked");
+    }
+    // Its own certificate says more than a token that many may share.
+    if (certified?.uid !== undefined) return { admit: true, context: certified };
     if (authorization !== undefined) {
       const identity = await this.#identify(authorization);
       if (identity !== undefined) return { admit: true, context: identity };
@@ -88,12 +97,13 @@ function refused(message: string): Admission<AgentIdentity> {
 /** The listener took only certificates of its authority; one that names an instance UID is bound to it. */
 function identityOfCertificate({ socket }: IncomingMessage): AgentIdentity | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const { fingerprint256, subject } = socket.getPeerCertificate();
+  const { fingerprint256, serialNumber, subject, valid_to } = socket.getPeerCertificate();
   if (fingerprint256 === undefined) return undefined;
   const named = parseInstanceUid(String(subject?.CN ?? ""));
   return {
     by: "certificate",
     credential: fingerprint256.replaceAll(":", "").toLowerCase(),
     uid: named === undefined ? undefined : formatInstanceUid(named),
+    certificate: { serial: serialNumber.toLowerCase(), expiresAt: Date.parse(valid_to) },
   };
 }

@@ -28,6 +28,8 @@ export interface AccessOptions {
   storage: StorageSettings;
   management: ListenAddress;
   database: Database;
+  /** Whether a certificate of an Agent counts no longer, by its fingerprint. */
+  isRevoked: (fingerprint: string) => Promise<boolean>;
   clock: Clock;
   log: Logger;
 }
@@ -36,7 +38,15 @@ export interface AccessOptions {
  * Who may do what, by the settings.
  * @throws Error that names the setting, when its file cannot be used.
  */
-export function openAccess({ settings, storage, management, database, clock, log }: AccessOptions): Access {
+export function openAccess({
+  settings,
+  storage,
+  management,
+  database,
+  isRevoked,
+  clock,
+  log,
+}: AccessOptions): Access {
   const keys = new ApiKeys({ database, clock });
   const live = new LiveCredentials();
   keys.onRevoked((id) => live.revoke(id));
@@ -68,6 +78,7 @@ export function openAccess({ settings, storage, management, database, clock, log
     verifyJwt: agents.jwt && agentJwtVerifier(agents.jwt),
     required: agents.required,
     addresses: listOf(agents.addresses),
+    isRevoked,
     log,
   });
   return { keys, people, agents: agentAccess, live };

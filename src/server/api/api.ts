@@ -10,6 +10,7 @@ import { type AgentRestartsApi, agentRestartRoutes } from "./agent-restarts.ts";
 import { type AgentsApi, agentRoutes } from "./agents.ts";
 import { auditRoutes } from "./audit.ts";
 import { addAudit } from "./audited.ts";
+import { type CertificatesApi, certificateRoutes } from "./certificates.ts";
 import { configRoutes } from "./config.ts";
 import { addConventions } from "./conventions.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
@@ -41,6 +42,7 @@ export interface ApiOptions {
   rooms: AgentsApi &
     AgentLabelsApi &
     AgentRestartsApi &
+    CertificatesApi &
     EventsApi &
     GroupsApi &
     PackagesApi &
@@ -98,6 +100,7 @@ export async function createApi({
   strategyRoutes(api, rooms);
   rollbackRoutes(api, rooms);
   keyRoutes(api, rooms);
+  certificateRoutes(api, rooms);
   auditRoutes(api, { audit });
   documentRoutes(api);
   await api.ready();

@@ -5,6 +5,8 @@ import * as z from "zod";
  * Each room adds its own; a name is never given another meaning.
  */
 const problems = {
+  "already-decided": [409, "Already decided"],
+  "ambiguous-certificate": [409, "Ambiguous certificate"],
   "bad-body": [400, "Bad body"],
   "bad-configuration": [400, "Bad configuration"],
   "bad-instance-uid": [400, "Bad instance UID"],
@@ -16,6 +18,7 @@ const problems = {
   "bad-strategy": [400, "Bad strategy"],
   "body-too-large": [413, "Body too large"],
   "cannot-restart": [409, "Cannot restart"],
+  "certificate-not-issued": [409, "Certificate not issued"],
   "empty-selector": [400, "Empty selector"],
   forbidden: [403, "Forbidden"],
   "foreign-origin": [403, "Foreign origin"],
@@ -24,10 +27,13 @@ const problems = {
   "idempotency-key-reused": [422, "Idempotency key of another request"],
   "internal-error": [500, "Internal error"],
   "method-not-allowed": [405, "Method not allowed"],
+  "no-authority": [409, "No certificate authority"],
   "no-packages": [409, "No packages"],
   "label-of-agent": [409, "Label of the agent itself"],
   "no-such-group": [404, "No such group"],
   "no-such-agent": [404, "No such agent"],
+  "no-such-certificate": [404, "No such certificate"],
+  "no-such-certificate-request": [404, "No such certificate request"],
   "no-such-configuration": [404, "No such configuration"],
   "no-such-rollout": [404, "No such rollout"],
   "no-such-strategy": [404, "No such strategy"],

@@ -13,6 +13,7 @@ import {
   defaultOpampPort,
 } from "../../opamp/limits.ts";
 import { access } from "./access.ts";
+import { certificates } from "./certificates.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { packages } from "./packages.ts";
 import { rollouts } from "./rollouts.ts";
@@ -61,6 +62,7 @@ export const serverFile = section({
   rollouts: nested("rollouts", rollouts),
   access: nested("access", access),
   fleet: nested("fleet", fleet),
+  certificates: nested("certificates", certificates),
   telemetry: nested(
     "telemetry",
     section({ logs: nested("logs", logs), metrics: nested("metrics", metrics) }),

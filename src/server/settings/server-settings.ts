@@ -26,12 +26,29 @@ export interface PackagesSettings {
   maxDownloads: number;
 }
 
+/** Whose certificate the authority for Agents is: made and kept by this server, or of these files. */
+export type AuthoritySource = { t: "own" } | { t: "files"; certFile: string; keyFile: string };
+
+/** Certificates of Agents; times in milliseconds. */
+export interface CertificateSettings {
+  /** Undefined: none are issued here. */
+  authority: AuthoritySource | undefined;
+  /** Of those that are issued. */
+  lifetimeMs: number;
+  /** By rule for Agents that were let in by a credential, or every request by a person. */
+  approval: "automatic" | "manual";
+  /** How long before its end an Agent that has not asked for a new one is offered it. */
+  renewBeforeMs: number;
+}
+
 /** Where the database is. With neither, it is in memory. */
 export interface StorageSettings {
   /** Of the embedded database. */
   directory: string | undefined;
   /** Secret: holds a password. It wins over `directory`. */
   postgresUrl: string | undefined;
+  /** Holds the key that secrets in the database are sealed with; undefined: one is made in `directory`. */
+  encryptionKeyFile?: string | undefined;
 }
 
 /** How changes reach the fleet. */
@@ -91,6 +108,7 @@ export interface ServerSettings {
   rollouts: RolloutSettings;
   access: AccessSettings;
   fleet: FleetSettings;
+  certificates: CertificateSettings;
   logs: {
     level: LogLevel;
     /** `auto`: for people on a terminal, for machines elsewhere. */

@@ -3,6 +3,7 @@ import { optionalText, section } from "../../foundation/settings-file/section.ts
 import { url } from "../../foundation/settings-file/url.ts";
 
 export const storage = section({
+  encryptionKeyFile: optionalText("encryption_key_file", text()),
   directory: optionalText("directory", text()),
   postgresUrl: optionalText(
     "postgres_url",

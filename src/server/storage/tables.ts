@@ -1,5 +1,6 @@
 import type { AccessTables } from "../access/tables.ts";
 import type { AuditTables } from "../audit/tables.ts";
+import type { CertificateTables } from "../certificates/tables.ts";
 import type { FleetTables } from "../fleet/tables.ts";
 import type { OfferTables } from "../offers/tables.ts";
 import type { ReplicaTables } from "../replicas/tables.ts";
@@ -13,9 +14,12 @@ export interface Tables
     RolloutTables,
     AccessTables,
     AuditTables,
+    CertificateTables,
     StorageTables {}
 
 interface StorageTables {
   /** One counter for each kind of row that replicas read from each other; it only grows. */
   revisions: { name: "agents" | "rules"; value: number };
+  /** See Secrets. */
+  secrets: { name: string; sealed: string };
 }

@@ -25,6 +25,7 @@ export const testSettings: ServerSettings = {
   storage: { directory: undefined, postgresUrl: undefined },
   rollouts: { defaultStrategy: "immediate", prometheusUrl: undefined },
   access: defaultServerSettings().access,
+  certificates: defaultServerSettings().certificates,
   metrics: { labels: [] },
   fleet: { staleAfterMs: 300_000, forgetAfterMs: 30 * 86_400_000 },
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },

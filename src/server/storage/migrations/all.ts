@@ -3,6 +3,13 @@ import { fleetAndOffers } from "./001-fleet-and-offers.ts";
 import { replicas } from "./002-replicas.ts";
 import { rollouts } from "./020-rollouts.ts";
 import { accessAndAudit } from "./030-access-and-audit.ts";
+import { certificates } from "./040-certificates.ts";
 
 /** Every step of the schema. A room's steps begin with its own number: they only need tables of their room. */
-export const schemaSteps: readonly SchemaStep[] = [fleetAndOffers, replicas, rollouts, accessAndAudit];
+export const schemaSteps: readonly SchemaStep[] = [
+  fleetAndOffers,
+  replicas,
+  rollouts,
+  accessAndAudit,
+  certificates,
+];

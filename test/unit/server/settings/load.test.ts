@@ -10,7 +10,10 @@ const example = readFileSync(
   fileURLToPath(new URL("../../../../server.example.yaml", import.meta.url)),
   "utf8",
 );
-const uncommented = example.replaceAll(/^( +)# ( *)(tls:|(?:cert|key|client_ca)_|min_version:)/gm, "$1$2$3");
+const uncommented = example
+  // Its files are of an authority, not of a listener.
+  .replace(/^certificates:[\s\S]*?(?=^telemetry:)/m, "")
+  .replaceAll(/^( +)# ( *)(tls:|(?:cert|key|client_ca)_|min_version:)/gm, "$1$2$3");
 
 describe("defaultServerSettings", () => {
   it("serves Agents everywhere, and operators, who are not asked who they are, on this machine only", () => {
@@ -41,6 +44,12 @@ describe("defaultServerSettings", () => {
         agents: { required: false, jwt: undefined, addresses: undefined },
       },
       fleet: { staleAfterMs: 300_000, forgetAfterMs: 2_592_000_000 },
+      certificates: {
+        authority: undefined,
+        lifetimeMs: 90 * 86_400_000,
+        approval: "automatic",
+        renewBeforeMs: 7 * 86_400_000,
+      },
       logs: { level: "info", format: "auto", outputPaths: ["stdout"] },
       metrics: { labels: [] },
     });

@@ -4,6 +4,7 @@ import { parseCommandLine } from "../../../src/cli/command-line.ts";
 import { runCtl } from "../../../src/cli/ctl/ctl.ts";
 import { findOperatorCommand } from "../../../src/cli/operator-command-names.ts";
 import { runOperatorCommand } from "../../../src/cli/operator-commands.ts";
+import { runStoreCommand, storeCommandNames } from "../../../src/cli/store-commands.ts";
 import { codeBlocks, inlineCode, programOf, readDocuments, shellCommands } from "../../support/documents.ts";
 
 interface Quoted {
@@ -47,7 +48,11 @@ async function fault(command: readonly string[]): Promise<string | undefined> {
   const call = args.filter((word) => !/^[[(|…]|[\])|]$/.test(word));
   if (programOf(program) === "opamp-supervisor") return await supervisorFault(call);
   if (programOf(program) !== "opamp-server") return undefined;
-  return call[0] === "ctl" ? await ctlFault(call.slice(1)) : plainFault(call);
+  const [first, ...rest] = call;
+  const store = storeCommandNames.find((name) => name === first);
+  if (store !== undefined)
+    return wordsFault(rest, await helpOf(() => runStoreCommand(store, ["--help"])), false);
+  return first === "ctl" ? await ctlFault(rest) : plainFault(call);
 }
 
 async function supervisorFault(args: string[]): Promise<string | undefined> {
@@ -118,6 +123,7 @@ describe("commands in the documents", () => {
     "opamp-supervisor keys sing --key f",
     "opamp-supervisor validate --confg f",
     "opamp-server --confg f",
+    "opamp-server backup FILE --confg f",
     "opamp-server ctl agnets",
     "opamp-server ctl rollout wach ID",
     "opamp-server ctl agents --loud",

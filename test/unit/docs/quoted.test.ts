@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { parseStrategy } from "../../../src/server/rollouts/strategy/parse-strategy.ts";
 import { loadServerSettings } from "../../../src/server/settings/load.ts";
+import { dropFolderManifest, readDropFolder } from "../../../src/supervisor/packages/drop-folder.ts";
 import { loadSupervisorSettings } from "../../../src/supervisor/settings/load.ts";
 import { type CodeBlock, codeBlocks, readDocuments } from "../../support/documents.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -50,6 +51,15 @@ describe("settings in the documents", () => {
 
   it.each(blocks.map((block) => [block.place, block] as const))("%s is accepted", (_, block) => {
     expect(() => load(fileOf(block), block.text)).not.toThrow();
+  });
+
+  it("docs/install-edge.md shows a manifest that the drop folder takes", async () => {
+    const { text } = blocks.find(({ file }) => file === dropFolderManifest)!;
+    const folder = tempDir();
+    for (const name of ["otelcol.tar.gz", "otelcol.tar.gz.sig"]) writeFileSync(join(folder, name), name);
+    writeFileSync(join(folder, dropFolderManifest), text);
+    const offer = await readDropFolder(folder);
+    expect(offer?.packages.collector?.version).toBe("0.150.0");
   });
 
   it.each([

@@ -258,7 +258,11 @@ export function assemble(
       wayBack,
       newMark,
       readLocalFiles: () => readableLocalFiles(agent.configFiles, logger),
-      ownTelemetrySettled: (hash, failure) => collectorConnections.settled(hash, failure),
+      ownTelemetrySettled: (hash, failure) => {
+        collectorConnections.settled(hash, failure);
+        // What waits may refer to what was kept.
+        if (failure === undefined) intake.retryNow();
+      },
       packagesSettled: (set, failure) => packageIntake?.settled(set, failure),
       saveWaiting: (offer) => saved("the configuration that waits", files.saveWaitingRemote(offer)),
     },

@@ -34,6 +34,7 @@ export class ConfigurationChange implements Change {
   readonly #startedAt: number;
   #contentHash: string;
   #violations: readonly string[] = [];
+  #missingConnections: readonly string[] = [];
   #watch: ProofWatch | undefined;
   #proof: Proof | undefined;
   #adopted = false;
@@ -79,6 +80,7 @@ export class ConfigurationChange implements Change {
     const merged = await this.#workshop.merge(this.#inputs, id);
     this.#contentHash = merged.contentHash;
     this.#violations = merged.violations;
+    this.#missingConnections = merged.missingConnections ?? [];
     this.record.detail.contentHash = merged.contentHash;
     await this.#workshop.snapshots.save({ id, text: merged.text, inputs: this.#inputs });
     return undefined;
@@ -89,6 +91,11 @@ export class ConfigurationChange implements Change {
     const { packages } = this.#inputs;
     if (this.#violations.length > 0) {
       return { fault: "own", reason: `refused by agent.restrictions: ${this.#violations.join("; ")}` };
+    }
+    // The server may yet offer them; nothing here is to blame that they have not come.
+    if (this.#trigger.t === "remote" && this.#missingConnections.length > 0) {
+      const names = this.#missingConnections.join(", ");
+      return { fault: "host", reason: `it refers to connections that were not offered: ${names}` };
     }
     const missing = await this.#workshop.missingProgram(packages);
     if (missing !== undefined) return { fault: "host", reason: missing };

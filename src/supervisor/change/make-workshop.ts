@@ -10,6 +10,7 @@ import { goMemLimitOf } from "../collector/memory-limit.ts";
 import type { RunAs } from "../collector/run-as.ts";
 import { validateConfiguration } from "../collector/validate.ts";
 import { type Composition, compose } from "../configuration/compose.ts";
+import { missingConnections } from "../configuration/connection-references.ts";
 import type { ExtensionSettings } from "../configuration/extension-fragment.ts";
 import { checkRestrictions } from "../configuration/restrictions.ts";
 import { collectSecrets, SecretMasker } from "../configuration/secrets.ts";
@@ -130,7 +131,9 @@ export function makeWorkshop(deps: WorkshopDeps): Workshop {
       }
       await masks.learn(composition.tree, connectionSecrets(inputs.ownTelemetry));
       const violations = checkRestrictions(composition, agent.restrictions);
-      return { text: composition.text, contentHash: composition.contentHash, violations };
+      const { text, contentHash } = composition;
+      const mayCome = settings.capabilities.acceptsOtherConnectionSettings;
+      return { text, contentHash, violations, missingConnections: mayCome ? missingConnections(text) : [] };
     },
 
     async lastResorts(mark, packages): Promise<LastResort[]> {

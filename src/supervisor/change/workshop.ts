@@ -22,6 +22,8 @@ export interface Merged {
   contentHash: string;
   /** Restrictions of this host that it breaks, a line each. */
   violations: readonly string[];
+  /** References to connections that the server may offer and has not yet, without a default. */
+  missingConnections?: readonly string[];
 }
 
 /** Something to run when nothing that was ever proven does. */

@@ -11,8 +11,8 @@ const reference = /(?<!\$)\$\{opamp:connections\.([^}]*?)(?::-([^}]*))?\}/g;
 
 /**
  * Puts what was offered in the place of references to other connections (AN17). A reference that is the whole value may
- * become a map, such as `tls`. One that names what was not offered, and has no default, stays: the Collector refuses the
- * configuration, and names it.
+ * become a map, such as `tls`. One that names what was not offered, and has no default, stays: a remote
+ * configuration waits for it, any other the Collector refuses, and names it.
  */
 export function resolveConnections(tree: Tree, offered: OtherConnections, pemPath: PemPath): Tree {
   const fragments = new Map(
@@ -35,6 +35,11 @@ function resolve(value: Value, fragments: ReadonlyMap<string, Tree>): Value {
     const part = found(path, fragments);
     return typeof part === "string" ? part : (otherwise ?? whole);
   });
+}
+
+/** What a merged text still refers to: `NAME.PATH`, each once. */
+export function missingConnections(text: string): string[] {
+  return [...new Set([...text.matchAll(reference)].map(([, path = ""]) => path))];
 }
 
 /** Names may have dots: the longest one that fits is meant. */

@@ -100,3 +100,18 @@ it("are there for the remote configuration that came in the same message", async
   });
   expect(await host.server.verdict(config, from)).toMatchObject({ errorMessage: "" });
 });
+
+it("that a remote configuration came before are waited for, and it is tried again with them", async () => {
+  const host = await supervisorHost({ capabilities: { accepts_other_connection_settings: true } });
+  await host.start();
+  await host.server.until("the first message", () => host.server.received.length > 0);
+  const exporters = { otlphttp: { endpoint: refer("endpoint") } };
+  const config = remoteConfig({ "": { ...host.pipeline(), exporters } });
+  host.server.offer(config);
+  expect(await host.server.verdict(config)).toMatchObject({
+    errorMessage: "it refers to connections that were not offered: backend.endpoint",
+  });
+  const from = host.server.mark;
+  expect(await offer(host, 1, { backend: { destinationEndpoint: "https://127.0.0.1:1" } })).toBe("");
+  await host.server.until("it is applied", () => host.server.statusesOf(config, from).at(-1) === "APPLIED");
+});

@@ -46,6 +46,7 @@ const files = [
       "opamp.tls": pair,
       "management.tls": pair,
       packages: { directory: "d" },
+      "certificates.authority": pair,
       "access.oidc": { issuer: "https://h", audience: "a" },
       "access.agents.jwt": { secret_file: "s" },
     },

@@ -25,7 +25,7 @@ export function readDocuments(): MarkdownDocument[] {
 }
 
 export function codeBlocks({ path, text }: MarkdownDocument): CodeBlock[] {
-  const blocks = text.matchAll(/^```([^\n`]*)\n(.*?)^```$/gms);
+  const blocks = text.matchAll(/^ *```([^\n`]*)\n(.*?)^ *```$/gms);
   return [...blocks].map(({ 1: info = "", 2: content = "", index }) => {
     const [language = "", file] = info.trim().split(/\s+/);
     const line = text.slice(0, index).split("\n").length;
@@ -35,13 +35,13 @@ export function codeBlocks({ path, text }: MarkdownDocument): CodeBlock[] {
 
 /** The words of a document that are neither links nor code blocks: inline code. */
 export function inlineCode({ text }: MarkdownDocument): string[] {
-  const prose = text.replaceAll(/^```.*?^```$/gms, "");
+  const prose = text.replaceAll(/^ *```.*?^ *```$/gms, "");
   return [...prose.matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
 }
 
 /** What is wrong with the relative links of a document: files and headings that there are not. */
 export function brokenLinks({ path, text }: MarkdownDocument): string[] {
-  const prose = text.replaceAll(/^```.*?^```$/gms, "").replaceAll(/`[^`\n]*`/g, "");
+  const prose = text.replaceAll(/^ *```.*?^ *```$/gms, "").replaceAll(/`[^`\n]*`/g, "");
   const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
   return targets
     .filter((target) => !/^[a-z]+:/.test(target))
@@ -56,7 +56,7 @@ export function brokenLinks({ path, text }: MarkdownDocument): string[] {
 /** As GitHub makes them of headings. */
 function anchorsOf(text: string): Set<string> {
   const anchors = new Set<string>();
-  for (const [, heading = ""] of text.replaceAll(/^```.*?^```$/gms, "").matchAll(/^#+ (.+)$/gm)) {
+  for (const [, heading = ""] of text.replaceAll(/^ *```.*?^ *```$/gms, "").matchAll(/^#+ (.+)$/gm)) {
     const words = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
     const slug = words.replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-");
     let anchor = slug;

@@ -3,10 +3,13 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { isIPv6, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Clock } from "../foundation/clock.ts";
 import { describeError, errorCode } from "../foundation/errors.ts";
+import type { Logger } from "../foundation/logger.ts";
 import type { ListenAddress } from "../foundation/settings-file/listen-address.ts";
 import type { ListenerTls } from "./settings/server-settings.ts";
 import { loadTlsMaterial } from "./tls-material.ts";
+import { reloadTls } from "./tls-reload.ts";
 
 export interface ListenerOptions {
   /** Its section in server.yaml, for errors: `opamp` or `management`. */
@@ -21,6 +24,8 @@ export interface ListenerOptions {
   onError: (error: Error) => void;
   /** How long an HTTP connection may be idle between two requests. Default: Node's. */
   keepAliveTimeoutMs?: number;
+  clock: Clock;
+  log: Logger;
 }
 
 /** An open port. */
@@ -38,11 +43,8 @@ export interface Listener {
  * @throws TlsMaterialError for unusable certificates; Error that names the setting when the port cannot be had.
  */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { tls, alsoTrust, section, address, onRequest, onUpgrade, onError, keepAliveTimeoutMs } = options;
-  const server =
-    tls === undefined
-      ? createServer(onRequest)
-      : createTlsServer(loadTlsMaterial(tls, `${section}.tls`, alsoTrust), onRequest);
+  const { tls, section, address, onUpgrade, onError, keepAliveTimeoutMs } = options;
+  const { server, stopReloading } = createListener(options);
   if (onUpgrade !== undefined) server.on("upgrade", onUpgrade);
   if (keepAliveTimeoutMs !== undefined) server.keepAliveTimeout = keepAliveTimeoutMs;
   const handshakes = new Set<Socket>();
@@ -51,10 +53,16 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     handshakes.add(socket);
     socket.once("close", () => handshakes.delete(socket));
   });
-  await listen(server, section, address);
+  await listen(server, section, address).catch((error: unknown) => {
+    stopReloading();
+    throw error;
+  });
   server.on("error", onError);
   const closed = Promise.withResolvers<void>();
-  server.once("close", closed.resolve);
+  server.once("close", () => {
+    stopReloading();
+    closed.resolve();
+  });
   return {
     url: urlOf(server, address, tls !== undefined),
     stopAccepting: () => server.close(),
@@ -65,6 +73,17 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       await closed.promise;
     },
   };
+}
+
+/** With TLS, its files are looked at for as long as the server is open. */
+function createListener(options: ListenerOptions): { server: Server; stopReloading: () => void } {
+  const { tls, alsoTrust, section, onRequest, clock, log } = options;
+  if (tls === undefined) return { server: createServer(onRequest), stopReloading: () => undefined };
+  const setting = `${section}.tls`;
+  const load = () => loadTlsMaterial(tls, setting, alsoTrust);
+  const current = load();
+  const server = createTlsServer(current, onRequest);
+  return { server, stopReloading: reloadTls({ server, setting, current, load, clock, log }) };
 }
 
 async function listen(server: Server, section: string, { host, port }: ListenAddress): Promise<void> {

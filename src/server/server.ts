@@ -324,6 +324,8 @@ async function serve(
   const agents = await openListener({
     section: "opamp",
     onError,
+    clock,
+    log,
     // An Agent on plain HTTP keeps its connection from poll to poll.
     keepAliveTimeoutMs: 1.5 * opamp.heartbeatIntervalMs,
     address: opamp.address,
@@ -339,6 +341,8 @@ async function serve(
   const operators = await openListener({
     section: "management",
     onError,
+    clock,
+    log,
     address: management.address,
     tls: management.tls,
     onRequest: api,

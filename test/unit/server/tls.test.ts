@@ -76,6 +76,49 @@ describe("TLS", () => {
     expect(server.fleet.list()).toHaveLength(1);
   });
 
+  it("takes over files that change for new connections, keeps the open ones, and does without what is half written", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "opamp-tls-"));
+    onTestFinished(() => rm(dir, { recursive: true }));
+    const file = (name: string) => join(dir, name);
+    const put = async (part: Partial<Credentials> & { ca?: string }) => {
+      for (const [name, text] of Object.entries(part)) await writeFile(file(name), text);
+    };
+    await put({ ...serverCredentials, ca: clientAuthority.cert });
+    const tls = {
+      certificate: { file: file("cert") },
+      key: { file: file("key") },
+      clientCa: { file: file("ca") },
+      minVersion: "1.2" as const,
+    };
+    const { server, clock, log } = await startTestServer(withTls(tls, undefined));
+    const trust = { ca: authority.cert };
+    const { agent } = await RawWebSocketAgent.join(server.opampUrl, {
+      tls: { ...trust, ...agentCredentials },
+    });
+    onTestFinished(() => agent.socket.terminate());
+
+    const others = await TestAuthority.create("other agents");
+    const renewed = await (await TestAuthority.create("other servers")).issue({ name: "server" });
+    await put({ cert: renewed.cert });
+    clock.advance(30_000);
+    expect(log.of("tls_reload_failed")).toMatchObject([
+      { setting: "opamp.tls", error: expect.stringContaining("does not belong") as string },
+    ]);
+    const polling = new RawHttpAgent(server.opampUrl, { tls: { ...trust, ...agentCredentials } });
+    await polling.exchange(polling.speaker.full({}));
+
+    await put({ ...(await authority.issue({ name: "renewed" })), ca: others.cert });
+    clock.advance(10_000);
+    expect(log.of("tls_reloaded")).toHaveLength(1);
+    await expect(
+      RawWebSocketAgent.connect(server.opampUrl, { tls: { ...trust, ...agentCredentials } }),
+    ).rejects.toThrow(refused);
+    const late = await others.issue({ name: "late" });
+    const newcomer = await RawWebSocketAgent.join(server.opampUrl, { tls: { ...trust, ...late } });
+    onTestFinished(() => newcomer.agent.socket.terminate());
+    await agent.exchange({});
+  });
+
   it("refuses clients below the minimum version", async () => {
     const { api } = await startTestServer(
       withTls(undefined, tlsOf(serverCredentials, { minVersion: "1.3" })),

@@ -29,6 +29,7 @@ import { startProcess } from "./collector/start-process.ts";
 import { ConfigurationError } from "./configuration/configuration-error.ts";
 import { readableLocalFiles } from "./configuration/readable-local-files.ts";
 import { redact } from "./configuration/redact.ts";
+import { certificatesOf } from "./connection/collector/destination.ts";
 import { probeDestination } from "./connection/collector/probe.ts";
 import { FiguresReporter } from "./figures/figures-reporter.ts";
 import { Programs } from "./packages/programs.ts";
@@ -262,6 +263,7 @@ export function assemble(
         collectorConnections.settled(hash, failure);
         // What waits may refer to what was kept.
         if (failure === undefined) intake.retryNow();
+        connections.certificates.review();
       },
       packagesSettled: (set, failure) => packageIntake?.settled(set, failure),
       saveWaiting: (offer) => saved("the configuration that waits", files.saveWaitingRemote(offer)),
@@ -329,7 +331,16 @@ export function assemble(
       certificatesChanged: () => reporter.refresh(),
       credentialsChanged: () => reporter.refresh(),
     },
-    { ...deps, files: files.connection, state, tracer, newMark, saved, mayWait: files.everRan },
+    {
+      ...deps,
+      files: files.connection,
+      state,
+      tracer,
+      newMark,
+      saved,
+      mayWait: files.everRan,
+      collectorCertificates: () => certificatesOf(intake.accepted.ownTelemetry),
+    },
   );
   const { upstream } = connections;
   const adoptInstanceUid = async (uid: Uint8Array) => {

@@ -5,7 +5,10 @@ import type { Logger } from "../../foundation/logger.ts";
 import type { ReportedState } from "../../opamp/agent/reported-state.ts";
 import { type AgentSessionSettings, presentTls } from "../../opamp/agent/settings.ts";
 import { formatInstanceUid } from "../../opamp/instance-uid.ts";
-import { CertificateWatch } from "../connection/certificate/certificate-watch.ts";
+import {
+  CertificateWatch,
+  type CollectorCertificateUse,
+} from "../connection/certificate/certificate-watch.ts";
 import { CertificateRenewal } from "../connection/certificate/renewal.ts";
 import { Credentials } from "../connection/credentials/credentials.ts";
 import { type MakeSessionSettings, sessionSettings } from "../connection/session-settings.ts";
@@ -33,6 +36,8 @@ interface ConnectionsDeps {
   newMark: NewMark;
   /** Whether files of `server.tls` that cannot be read now are waited for, for the sake of a Collector that runs. */
   mayWait?: boolean;
+  /** Those that offers gave the Collector. */
+  collectorCertificates?: () => ReadonlyMap<CollectorCertificateUse, string>;
   /** Writes something down; what counts in this process counts even when the disk cannot be written. */
   saved: (what: string, saving: Promise<void>) => Promise<boolean>;
   random?: () => number;
@@ -128,6 +133,7 @@ export class Connections {
         tls: presentTls(this.upstream.settings),
         kept: this.#book.kept?.overrides.certificate,
       }),
+      readCollector: deps.collectorCertificates ?? (() => new Map()),
       changed: () => handlers.certificatesChanged?.(),
     });
     const changeDeps: ConnectionChangeDeps = {

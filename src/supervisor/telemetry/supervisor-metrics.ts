@@ -95,7 +95,7 @@ export function supervisorMetrics(facts: MetricFacts): Metric[] {
     },
     {
       name: "opamp_agent_certificate_expiry_timestamp_seconds",
-      help: "When a certificate of the connection to the OpAMP server ends, as Unix time",
+      help: "When a certificate of the connection to the OpAMP server, or of one that it gave the Collector, ends, as Unix time",
       kind: "gauge",
       points: () =>
         facts.certificates().map(({ use, validUntil }) => ({

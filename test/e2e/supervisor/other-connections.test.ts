@@ -4,6 +4,7 @@ import { verdictOn } from "../../support/connection-offers.ts";
 import { OtlpReceiver } from "../../support/otlp-receiver.ts";
 import { startRelay } from "../../support/otlp-relay.ts";
 import { remoteConfig, type ServerSays } from "../../support/recording-opamp-server.ts";
+import { operate } from "../../support/run-command.ts";
 import { type SupervisorHost, supervisorHost } from "../../support/supervisor-host.ts";
 import { TestAuthority } from "../../support/test-authority.ts";
 
@@ -59,6 +60,8 @@ it("are what a local file refers to: TLS with a client certificate to a real Col
   await sender.accepted();
   await receiver.waitFor(receiver.logs, ({ attributes }) => attributes.number !== undefined);
   await sender.stop();
+  const status = JSON.parse((await operate(host, "status", "--json")).stdout) as { certificates: unknown };
+  expect(status.certificates).toMatchObject([{ use: "other_connections.backend" }]);
   // Only what an offer sets changes.
   expect(await offer(host, 2, { backend: { otherSettings: { api_key: "t0p-setting-2" } } })).toBe("");
   expect(effective()).toContain("t0p-setting-2");

@@ -4,11 +4,18 @@ import type { Clock, Timer } from "../../../foundation/clock.ts";
 import type { ClientTls } from "../../../opamp/agent/settings.ts";
 import type { Overrides } from "../connection-record.ts";
 
+/** One that the Collector shows, by the field of the offer that it came by. */
+export type CollectorCertificateUse =
+  | "own_metrics"
+  | "own_traces"
+  | "own_logs"
+  | `other_connections.${string}`;
+
 /**
  * A certificate of the connection to the server: the one that this host shows, the authority that its server is
- * checked by, or the one that came by an offer and is kept.
+ * checked by, or the one that came by an offer and is kept. Or one that the Collector shows.
  */
-export type CertificateUse = "client" | "authority" | "kept";
+export type CertificateUse = "client" | "authority" | "kept" | CollectorCertificateUse;
 
 export interface WatchedCertificate {
   use: CertificateUse;
@@ -23,6 +30,8 @@ interface WatchDeps {
   clock: Clock;
   /** Those of the connection in use. */
   read: () => { tls: ClientTls | undefined; kept: Overrides["certificate"] };
+  /** Those that the Collector was given, in PEM. */
+  readCollector?: () => ReadonlyMap<CollectorCertificateUse, string>;
   /** Other things are to be said of the certificates than before. */
   changed: () => void;
 }
@@ -33,7 +42,7 @@ const longestNoticeMs = 14 * dayMs;
 /** Also where nothing happens a certificate comes nearer to its end. */
 const reviewMs = 3_600_000;
 
-/** Knows when the certificates of the connection to the server end. */
+/** Knows when the certificates of the connection to the server, and of those that the server gave the Collector, end. */
 export class CertificateWatch {
   readonly #deps: WatchDeps;
   #certificates: readonly WatchedCertificate[] = [];
@@ -65,6 +74,7 @@ export class CertificateWatch {
       ...clientOf(tls?.cert, kept),
       ...authorityOf(tls?.ca, this.#deps.clock.now()),
       ...(kept === undefined ? [] : describe("kept", kept.cert, kept.own)),
+      ...[...(this.#deps.readCollector?.() ?? [])].flatMap(([use, pem]) => describe(use, pem, false)),
     ];
     const said = this.concerns.join();
     if (said === this.#said) return;
@@ -110,14 +120,14 @@ function describe(use: CertificateUse, pem: string, renews: boolean): WatchedCer
   }
 }
 
-const names: Readonly<Record<CertificateUse, string>> = {
+const names: Readonly<Record<string, string>> = {
   client: "the client certificate",
   authority: "the authority of the server's certificate",
   kept: "the certificate that the server gave this host",
 };
 
 function concernOf({ use, validFrom, validUntil, noticeMs }: WatchedCertificate, now: number) {
-  const name = names[use];
+  const name = names[use] ?? `the certificate of ${use}`;
   if (now > validUntil) return `${name} expired at ${isoTime(validUntil)}`;
   if (now > validUntil - noticeMs) return `${name} expires at ${isoTime(validUntil)}`;
   if (now < validFrom) {

@@ -4,6 +4,7 @@ import type {
   TelemetryConnectionSettings,
   TLSConnectionSettings,
 } from "../../../opamp/messages.ts";
+import type { CollectorCertificateUse } from "../certificate/certificate-watch.ts";
 
 /** Where one signal of own telemetry is sent, as an offer has it. Header values and the key are secrets. */
 export interface Destination {
@@ -26,6 +27,25 @@ export function pemsOf(offers: ConnectionSettingsOffers | undefined): string[] {
   return [...destinations, ...others].flatMap((each) =>
     [each?.ca, each?.certificate?.cert, each?.certificate?.key].filter((pem) => pem !== undefined),
   );
+}
+
+/** The client certificates in PEM that the Collector is given, by the field of the offer. */
+export function certificatesOf(
+  offers: ConnectionSettingsOffers | undefined,
+): Map<CollectorCertificateUse, string> {
+  const { ownMetrics, ownTraces, ownLogs, otherConnections = {} } = offers ?? {};
+  const given: [CollectorCertificateUse, string | undefined][] = [
+    ["own_metrics", destinationOf(ownMetrics)?.certificate?.cert],
+    ["own_traces", destinationOf(ownTraces)?.certificate?.cert],
+    ["own_logs", destinationOf(ownLogs)?.certificate?.cert],
+    ...Object.entries(otherConnections).map(
+      ([name, { certificate }]): [CollectorCertificateUse, string | undefined] => [
+        `other_connections.${name}`,
+        pemPair(certificate)?.cert,
+      ],
+    ),
+  ];
+  return new Map(given.flatMap(([use, pem]) => (pem === undefined ? [] : [[use, pem]])));
 }
 
 /** Undefined for a signal that is not sent: not offered, or with an empty endpoint. */

@@ -62,7 +62,7 @@ export const makeStatusSchema = () => {
     remote_config: z.object({ status: z.string(), hash: nullableText, error: nullableText }),
     quarantined: z.number(),
     /** Of the connection to the server. */
-    certificates: z.array(z.object({ use: z.enum(["client", "authority", "kept"]), expires: z.string() })),
+    certificates: z.array(z.object({ use: z.string(), expires: z.string() })),
     storage: z.object({
       free_bytes: z.nullable(z.number()),
       /** State files whose newest content the disk refuses; they are tried again. */

@@ -57,6 +57,24 @@ describe("the certificates of the connection", () => {
     expect(heard).toHaveLength(1);
   });
 
+  it("of connections that the server gave the Collector are named by the offer", async () => {
+    const { cert } = await issue(60);
+    const clock = new ManualClock(start);
+    const watch = new CertificateWatch({
+      clock,
+      read: () => ({ tls: undefined, kept: undefined }),
+      readCollector: () => new Map([["other_connections.backend", cert]]),
+      changed: () => undefined,
+    });
+    onTestFinished(() => watch.stop());
+    watch.review();
+    expect(watch.certificates).toMatchObject([{ use: "other_connections.backend" }]);
+    clock.advance(61 * day);
+    expect(watch.concerns).toEqual([
+      "the certificate of other_connections.backend expired at 2026-03-02T00:00:00.000Z",
+    ]);
+  });
+
   it("of several authorities the next to end counts, without the system's and one that ended", async () => {
     const [ended, next, last] = await Promise.all([issue(1, start - 2 * day), issue(100), issue(200)]);
     const bundle = `${ended.cert}\n${last.cert}\n${next.cert}`;

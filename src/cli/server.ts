@@ -6,6 +6,7 @@ import { startServer } from "../server/server.ts";
 import { defaultServerSettings, loadServerSettings } from "../server/settings/load.ts";
 import type { ServerSettings } from "../server/settings/server-settings.ts";
 import { loadTlsMaterial, TlsMaterialError } from "../server/tls-material.ts";
+import { askCollector } from "./ask-collector.ts";
 import { exitCode, logFormat, nextSignal, parseCommandLine, runProgram } from "./command-line.ts";
 import { runStoreCommand, storeCommandNames } from "./store-commands.ts";
 import { version } from "./version.ts";
@@ -86,7 +87,11 @@ async function run(path: string | undefined, logLevel: LogLevel | undefined): Pr
   for (const warning of warnings) log.warn({ event: "settings_warning" }, warning);
   const signal = nextSignal("SIGTERM", "SIGINT");
   try {
-    const server = await startServer(settings, { clock: systemClock, log });
+    const server = await startServer(settings, {
+      clock: systemClock,
+      log,
+      askCollector: askCollector(settings.validation),
+    });
     const received = await signal;
     log.info({ event: "stopping", signal: received }, "stopping");
     await server.close();

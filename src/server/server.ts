@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { Clock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import type { Logger } from "../foundation/logger.ts";
@@ -13,7 +14,11 @@ import { MemoryIdempotencyStore } from "./api/idempotency-store.ts";
 import { AuditLog } from "./audit/audit-log.ts";
 import { openAuthority } from "./certificates/authority.ts";
 import { openCertificates } from "./certificates/open-certificates.ts";
+import { type AskCollector, CollectorCheck } from "./configurations/collector-check.ts";
+import { configurationComposer } from "./configurations/configuration-composer.ts";
 import { configurationRows } from "./configurations/configuration-rows.ts";
+import { Configurations } from "./configurations/configurations.ts";
+import { secretReader } from "./configurations/secret-reference.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { conditionOf } from "./fleet/condition.ts";
@@ -49,6 +54,8 @@ import { certificateExpiries } from "./tls-material.ts";
 export interface ServerDependencies {
   clock: Clock;
   log: Logger;
+  /** Asks the Collector of `validation.collector`; without it none is asked. */
+  askCollector?: AskCollector | undefined;
 }
 
 /** An opamp-server that serves Agents and operators. */
@@ -99,11 +106,11 @@ const queryTimeoutMs = 5_000;
  */
 export async function startServer(
   settings: ServerSettings,
-  { clock, log }: ServerDependencies,
+  { clock, log, askCollector }: ServerDependencies,
 ): Promise<RunningServer> {
   const database = await openDatabase(settings.storage, { clock, log });
   try {
-    return await serve(settings, { clock, log, database });
+    return await serve(settings, { clock, log, askCollector, database });
   } catch (error) {
     await database.close();
     throw error;
@@ -112,7 +119,7 @@ export async function startServer(
 
 async function serve(
   settings: ServerSettings,
-  { clock, log, database }: ServerDependencies & { database: Database },
+  { clock, log, askCollector, database }: ServerDependencies & { database: Database },
 ): Promise<RunningServer> {
   const { opamp, management } = settings;
   const packages =
@@ -171,6 +178,11 @@ async function serve(
     reach: released,
     onWritten: () => replication?.send({ t: "rules" }),
   });
+  const readSecret = secretReader({
+    sources: settings.secrets,
+    env: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+  });
   const offering = new Offering({
     events,
     fleet,
@@ -178,12 +190,19 @@ async function serve(
     clock,
     log,
     repeatOfferAfterMs: opamp.heartbeatIntervalMs / 2,
+    configurations: configurationComposer(readSecret),
     packages: packages?.composer ?? noPackages,
   });
   // Alone on its database, this server leads from the start.
   const leadership = shared ? new Leadership({ database, clock, log, replica, name: "rollouts" }) : undefined;
   await leadership?.start();
   const book = await RolloutBook.open({ database, released, clock, events, log });
+  const configurations = new Configurations({
+    database,
+    clock,
+    readSecret,
+    collector: askCollector && new CollectorCheck({ ask: askCollector, readSecret }),
+  });
   const rollouts = new Rollouts({
     book,
     database,
@@ -292,6 +311,7 @@ async function serve(
       offering,
       rollouts,
       strategies,
+      configurations,
       storedConfiguration: (hash) => configurationRows.load(database.query, hash),
       goBack: (wish) => goBack({ rollouts, rules, fleet, database }, wish),
       conditionOf: (agent) =>

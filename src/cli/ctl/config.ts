@@ -1,9 +1,9 @@
 import * as z from "zod";
+import { diffLines } from "../../foundation/line-diff.ts";
 import { exitCode, UsageError } from "../command-line.ts";
 import { plain, plainLine, shortHash } from "../plain-text.ts";
 import { getAgent } from "./agent.ts";
 import type { CtlCall, CtlCommand, CtlContext } from "./ctl-command.ts";
-import { diffLines } from "./line-diff.ts";
 
 const pushed = z.object({
   config_hash: z.string(),

@@ -7,6 +7,7 @@ import { plain } from "../plain-text.ts";
 import { agentCommand } from "./agent.ts";
 import { agentsCommand } from "./agents.ts";
 import { ApiClient, ApiError } from "./api-client.ts";
+import { applyCommand } from "./apply.ts";
 import { certificatesCommand } from "./certificates.ts";
 import { configCommand } from "./config.ts";
 import { type CtlCommand, type CtlContext, type CtlOption, parseCtlCall } from "./ctl-command.ts";
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, CtlCommand>> = {
   agents: agentsCommand,
   agent: agentCommand,
   config: configCommand,
+  apply: applyCommand,
   packages: packagesCommand,
   certificates: certificatesCommand,
   groups: groupsCommand,

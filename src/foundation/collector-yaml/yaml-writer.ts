@@ -95,11 +95,11 @@ const yaml11Words = /^(?:y|yes|n|no|on|off|true|false|null|e[-+]?[0-9]+)$/i;
 
 function writeText(text: string): string {
   const simple = /^[A-Za-z_][\w./-]*(?: [\w./-]+)*$/.test(text) && !yaml11Words.test(text);
-  return simple && resolvePlain(text) === text ? text : quote(text);
+  return simple && resolvePlain(text) === text ? text : quoteText(text);
 }
 
-/** JSON's escapes are YAML's; what YAML readers refuse or fold beyond JSON is escaped too. */
-function quote(text: string): string {
+/** In double quotes. JSON's escapes are YAML's; what YAML readers refuse or fold beyond JSON is escaped too. */
+export function quoteText(text: string): string {
   return JSON.stringify(text.toWellFormed()).replaceAll(
     /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,

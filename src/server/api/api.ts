@@ -8,10 +8,12 @@ import { addAccessControl } from "./access-control.ts";
 import { type AgentLabelsApi, agentLabelRoutes } from "./agent-labels.ts";
 import { type AgentRestartsApi, agentRestartRoutes } from "./agent-restarts.ts";
 import { type AgentsApi, agentRoutes } from "./agents.ts";
+import { applyRoutes } from "./apply.ts";
 import { auditRoutes } from "./audit.ts";
 import { addAudit } from "./audited.ts";
 import { type CertificatesApi, certificateRoutes } from "./certificates.ts";
 import { configRoutes } from "./config.ts";
+import { type ConfigurationsApi, configurationRoutes } from "./configurations.ts";
 import { addConventions } from "./conventions.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
 import { answerError, toJson } from "./errors.ts";
@@ -40,6 +42,7 @@ export type Api = FastifyInstance<
 
 export interface ApiOptions {
   rooms: AgentsApi &
+    ConfigurationsApi &
     AgentLabelsApi &
     AgentRestartsApi &
     CertificatesApi &
@@ -93,6 +96,8 @@ export async function createApi({
   agentRestartRoutes(api, rooms);
   groupRoutes(api, rooms);
   configRoutes(api, rooms);
+  configurationRoutes(api, rooms);
+  applyRoutes(api, rooms);
   eventRoutes(api, rooms);
   packageRoutes(api, rooms);
   rolloutRoutes(api, rooms);

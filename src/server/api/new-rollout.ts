@@ -7,7 +7,7 @@ import { identityOf } from "./access-control.ts";
 import type { Api } from "./api.ts";
 import { orProblem } from "./rollout-problems.ts";
 import { newRolloutBody, previewSchema, rolloutSchema } from "./rollout-schema.ts";
-import { rolloutView } from "./rollout-view.ts";
+import { previewView, rolloutView } from "./rollout-view.ts";
 import type { RolloutsApi } from "./rollouts.ts";
 import { selectorFrom } from "./selector-query.ts";
 
@@ -63,20 +63,7 @@ export function newRolloutRoutes(api: Api, { rollouts, strategies, storedConfigu
     ({ body }) =>
       orProblem(async () => {
         const wish = await wishOf(body);
-        const { id, places, candidates, nothingBelow } = rollouts.preview(wish);
-        const placed = [...places];
-        return {
-          id,
-          stages: wish.strategy.stages.map(({ name }, index) => ({
-            name,
-            adds: placed.filter(([, { stage }]) => stage === index).map(([agent]) => agent),
-          })),
-          blocked: candidates.flatMap((each) =>
-            each.blocked === undefined ? [] : [{ id: each.id, reason: each.blocked }],
-          ),
-          unreachable: candidates.filter(({ reachable }) => !reachable).map((each) => each.id),
-          nothing_below: nothingBelow,
-        };
+        return previewView(rollouts, wish);
       }),
   );
 }

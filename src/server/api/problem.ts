@@ -9,6 +9,7 @@ const problems = {
   "ambiguous-certificate": [409, "Ambiguous certificate"],
   "bad-body": [400, "Bad body"],
   "bad-configuration": [400, "Bad configuration"],
+  "bad-document": [400, "Bad document"],
   "bad-instance-uid": [400, "Bad instance UID"],
   "bad-packages": [400, "Bad packages"],
   "bad-path": [400, "Bad path"],

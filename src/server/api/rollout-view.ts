@@ -3,7 +3,8 @@ import type { Return } from "../rollouts/course/rollback.ts";
 import type { Member, Rollout, StoryEntry } from "../rollouts/course/rollout.ts";
 import type { Running } from "../rollouts/course/state.ts";
 import type { Entry } from "../rollouts/rollout-book.ts";
-import type { memberSchema, rolloutSchema, storyEntrySchema } from "./rollout-schema.ts";
+import type { NewRollout, Rollouts } from "../rollouts/rollouts.ts";
+import type { memberSchema, previewSchema, rolloutSchema, storyEntrySchema } from "./rollout-schema.ts";
 
 /** A rollout as it is answered, without what can be large. */
 export function rolloutView({ rollout, members }: Entry): z.infer<typeof rolloutSchema> {
@@ -72,4 +73,25 @@ export function memberView(member: Member, back: Return | undefined): z.infer<ty
 
 function timeOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
+}
+
+/** What a rollout would be, if it were started now. */
+export function previewView(
+  rollouts: Rollouts,
+  wish: Omit<NewRollout, "by" | "message">,
+): z.infer<typeof previewSchema> {
+  const { id, places, candidates, nothingBelow } = rollouts.preview(wish);
+  const placed = [...places];
+  return {
+    id,
+    stages: wish.strategy.stages.map(({ name }, index) => ({
+      name,
+      adds: placed.filter(([, { stage }]) => stage === index).map(([agent]) => agent),
+    })),
+    blocked: candidates.flatMap((each) =>
+      each.blocked === undefined ? [] : [{ id: each.id, reason: each.blocked }],
+    ),
+    unreachable: candidates.filter(({ reachable }) => !reachable).map((each) => each.id),
+    nothing_below: nothingBelow,
+  };
 }

@@ -9,6 +9,8 @@ export interface Configuration {
   readonly hash: Uint8Array;
   /** The hash as people and JSON see it. */
   readonly hashHex: string;
+  /** Names of this server's secrets that its text refers to; their texts are in no entry and not in the hash. */
+  readonly secrets: readonly string[];
 }
 
 /** One entry of a configuration map. */
@@ -19,12 +21,16 @@ export interface ConfigurationEntry {
 }
 
 /** A configuration of named entries. None at all is the order to stop the Collector (SC5). */
-export function createConfiguration(entries: Readonly<Record<string, ConfigurationEntry>>): Configuration {
+export function createConfiguration(
+  entries: Readonly<Record<string, ConfigurationEntry>>,
+  secrets: readonly string[] = [],
+): Configuration {
   const hash = hashEntries(entries);
   return {
     map: create(AgentConfigMapSchema, { configMap: { ...entries } }),
     hash: new Uint8Array(hash),
     hashHex: hash.toString("hex"),
+    secrets,
   };
 }
 
@@ -32,9 +38,9 @@ export function createConfiguration(entries: Readonly<Record<string, Configurati
  * The same configuration under another hash, so that Agents which refuse the old one try it again. The hash is the
  * server's own name for it, and no Agent computes it. `issue` tells one time from the next.
  */
-export function reissued({ map, hash }: Configuration, issue: string): Configuration {
+export function reissued({ map, hash, secrets }: Configuration, issue: string): Configuration {
   const renamed = digestFields(["re-issued", issue, hash]);
-  return { map, hash: new Uint8Array(renamed), hashHex: renamed.toString("hex") };
+  return { map, hash: new Uint8Array(renamed), hashHex: renamed.toString("hex"), secrets };
 }
 
 function hashEntries(entries: Readonly<Record<string, ConfigurationEntry>>): Buffer {

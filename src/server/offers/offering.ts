@@ -35,12 +35,9 @@ export interface OfferingOptions {
   events: ServerEvents;
   /** An offer that was not answered is made again no sooner. */
   repeatOfferAfterMs: number;
+  configurations: Composer<Configuration>;
   packages: Composer<PackageSet>;
 }
-
-const composeConfiguration: Composer<Configuration> = {
-  compose: ({ map, hash }) => ({ part: { remoteConfig: { config: map, configHash: hash } } }),
-};
 
 /**
  * What goes in one message: an Agent takes or refuses all of it, so that only what was pushed together is sent
@@ -64,7 +61,16 @@ export class Offering {
   readonly #configurations: OfferLane<"configuration">;
   readonly #packages: OfferLane<"packages">;
 
-  constructor({ fleet, rules, clock, log, events, repeatOfferAfterMs, packages }: OfferingOptions) {
+  constructor({
+    fleet,
+    rules,
+    clock,
+    log,
+    events,
+    repeatOfferAfterMs,
+    configurations,
+    packages,
+  }: OfferingOptions) {
     this.#fleet = fleet;
     this.#clock = clock;
     this.#log = log;
@@ -73,7 +79,7 @@ export class Offering {
     this.#configurations = new OfferLane({
       ...common,
       kind: "configuration",
-      composer: composeConfiguration,
+      composer: configurations,
     });
     this.#packages = new OfferLane({ ...common, kind: "packages", composer: packages });
   }

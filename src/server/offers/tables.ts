@@ -26,6 +26,8 @@ interface ConfigurationsTable {
   /** AgentConfigMap. */
   body: Uint8Array;
   created_at: number;
+  /** JSON list of the names of secrets that its text refers to; null: none. */
+  secrets: string | null;
 }
 
 /** Sets of packages, never changed once there. */

@@ -14,6 +14,7 @@ import {
 } from "../../opamp/limits.ts";
 import { access } from "./access.ts";
 import { certificates } from "./certificates.ts";
+import { secrets, validation } from "./configurations.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { packages } from "./packages.ts";
 import { rollouts } from "./rollouts.ts";
@@ -60,6 +61,8 @@ export const serverFile = section({
   packages: nested("packages", packages()),
   storage: nested("storage", storage),
   rollouts: nested("rollouts", rollouts),
+  validation: nested("validation", validation),
+  secrets: defaulted("secrets", secrets(), {}),
   access: nested("access", access),
   fleet: nested("fleet", fleet),
   certificates: nested("certificates", certificates),

@@ -3,6 +3,7 @@ import type { ListenAddress } from "../../foundation/settings-file/listen-addres
 import type { AgentJwtSettings } from "../access/agent-jwt.ts";
 import type { OidcSettings } from "../access/oidc.ts";
 import type { Role } from "../access/role.ts";
+import type { SecretSource } from "../configurations/secret-reference.ts";
 
 /** Where a PEM text comes from. */
 export type PemSource = { file: string } | { pem: string };
@@ -59,6 +60,13 @@ export interface RolloutSettings {
   prometheusUrl: string | undefined;
 }
 
+/** A Collector that configurations are shown to before they are offered. */
+export interface ValidationSettings {
+  /** Its program; undefined: none is asked. */
+  collector: string | undefined;
+  timeoutMs: number;
+}
+
 /** Who may use the management API, and which Agents are let in. */
 export interface AccessSettings {
   /** Whether people need a key or a token; undefined: unless the listener is on loopback and none is set up. */
@@ -106,6 +114,9 @@ export interface ServerSettings {
   packages: PackagesSettings | undefined;
   storage: StorageSettings;
   rollouts: RolloutSettings;
+  validation: ValidationSettings;
+  /** Of templates and connection settings, by name. */
+  secrets: Readonly<Record<string, SecretSource>>;
   access: AccessSettings;
   fleet: FleetSettings;
   certificates: CertificateSettings;

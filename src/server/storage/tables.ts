@@ -1,6 +1,7 @@
 import type { AccessTables } from "../access/tables.ts";
 import type { AuditTables } from "../audit/tables.ts";
 import type { CertificateTables } from "../certificates/tables.ts";
+import type { ConfigurationTables } from "../configurations/tables.ts";
 import type { FleetTables } from "../fleet/tables.ts";
 import type { OfferTables } from "../offers/tables.ts";
 import type { ReplicaTables } from "../replicas/tables.ts";
@@ -11,6 +12,7 @@ export interface Tables
   extends FleetTables,
     OfferTables,
     ReplicaTables,
+    ConfigurationTables,
     RolloutTables,
     AccessTables,
     AuditTables,
@@ -19,7 +21,7 @@ export interface Tables
 
 interface StorageTables {
   /** One counter for each kind of row that replicas read from each other; it only grows. */
-  revisions: { name: "agents" | "rules"; value: number };
+  revisions: { name: "agents" | "rules" | "configurations"; value: number };
   /** See Secrets. */
   secrets: { name: string; sealed: string };
 }

@@ -24,6 +24,8 @@ export const testSettings: ServerSettings = {
   packages: undefined,
   storage: { directory: undefined, postgresUrl: undefined },
   rollouts: { defaultStrategy: "immediate", prometheusUrl: undefined },
+  validation: defaultServerSettings().validation,
+  secrets: {},
   access: defaultServerSettings().access,
   certificates: defaultServerSettings().certificates,
   metrics: { labels: [] },

@@ -1,6 +1,7 @@
 import type { SchemaStep } from "../migration.ts";
 import { fleetAndOffers } from "./001-fleet-and-offers.ts";
 import { replicas } from "./002-replicas.ts";
+import { configurations } from "./010-configurations.ts";
 import { rollouts } from "./020-rollouts.ts";
 import { accessAndAudit } from "./030-access-and-audit.ts";
 import { certificates } from "./040-certificates.ts";
@@ -9,6 +10,7 @@ import { certificates } from "./040-certificates.ts";
 export const schemaSteps: readonly SchemaStep[] = [
   fleetAndOffers,
   replicas,
+  configurations,
   rollouts,
   accessAndAudit,
   certificates,

@@ -144,7 +144,7 @@ describe("ctl config", () => {
     const { code, printed } = await ctl(online, configCommand, ["diff", id, "f", "--exit-code"], other);
     expect([code, printed]).toEqual([
       1,
-      [" receivers:", "   otlp:", " exporters:", "-  debug:", "+  kafka:"],
+      ["@@ -1,4 +1,4 @@", " receivers:", "   otlp:", " exporters:", "-  debug:", "+  kafka:"],
     ]);
   });
 });

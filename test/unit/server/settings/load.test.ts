@@ -33,6 +33,8 @@ describe("defaultServerSettings", () => {
         maxBodyBytes: 8 * 1024 * 1024,
       },
       rollouts: { defaultStrategy: "default", prometheusUrl: undefined },
+      validation: { collector: undefined, timeoutMs: 30_000 },
+      secrets: {},
       storage: { directory: undefined, postgresUrl: undefined },
       access: {
         required: undefined,

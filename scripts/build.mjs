@@ -5,6 +5,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } fr
 import { tmpdir } from "node:os";
 import { dirname, join, parse, relative } from "node:path";
 import { build } from "esbuild";
+import { buildWeb } from "./build-web.mjs";
 import { isMain, main, run, UserError } from "./progress.mjs";
 import { projectNode, root } from "./setup.mjs";
 
@@ -29,6 +30,9 @@ async function makeFiles(entries, work) {
   const sources = new Set();
   for (const [program, entry] of Object.entries(entries)) {
     for (const source of await makeProgram(program, entry, work)) sources.add(source);
+  }
+  if ("server" in entries) {
+    for (const source of await buildWeb(join(work, "web"))) sources.add(source);
   }
   const packages = await bundledPackages([...sources]);
   await writeFile(join(work, "LICENSES.txt"), licenseTexts(packages));
@@ -116,7 +120,12 @@ async function bundle(entryPoints, outdir, options) {
     sourcemap: "external",
     legalComments: "none",
     logLevel: "warning",
-    define: { __VERSION__: JSON.stringify(packageVersion()) },
+    define: {
+      __VERSION__: JSON.stringify(packageVersion()),
+      // CommonJS has them under these names.
+      "import.meta.dirname": "__dirname",
+      "import.meta.filename": "__filename",
+    },
     ...options,
   }).catch((error) => {
     throw error.errors ? new UserError("the build failed, see above") : error;

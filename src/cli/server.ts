@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { systemClock } from "../foundation/clock.ts";
 import { describeError } from "../foundation/errors.ts";
 import { createLogger, type LogLevel, logLevels } from "../foundation/logger.ts";
@@ -36,6 +37,9 @@ Signals:
 
 Exit codes: 0 stopped as told or nothing wrong, 1 could not start or run, 2 bad usage or bad settings
 `;
+
+/** Beside the bundle; sources find it where `npm run build` puts it. */
+const web = join(import.meta.dirname, import.meta.filename.endsWith(".ts") ? "../../dist/web" : "web");
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === "ctl") {
@@ -90,6 +94,7 @@ async function run(path: string | undefined, logLevel: LogLevel | undefined): Pr
     const server = await startServer(settings, {
       clock: systemClock,
       log,
+      web,
       askCollector: askCollector(settings.validation),
     });
     const received = await signal;

@@ -50,12 +50,15 @@ import { type Database, openDatabase } from "./storage/database.ts";
 import { lastRevision } from "./storage/revisions.ts";
 import { Secrets } from "./storage/secrets.ts";
 import { certificateExpiries } from "./tls-material.ts";
+import { loadWebFiles } from "./web/web-files.ts";
 
 export interface ServerDependencies {
   clock: Clock;
   log: Logger;
   /** Asks the Collector of `validation.collector`; without it none is asked. */
   askCollector?: AskCollector | undefined;
+  /** Folder of the built web UI; left out: the server has none. */
+  web?: string | undefined;
 }
 
 /** An opamp-server that serves Agents and operators. */
@@ -106,11 +109,11 @@ const queryTimeoutMs = 5_000;
  */
 export async function startServer(
   settings: ServerSettings,
-  { clock, log, askCollector }: ServerDependencies,
+  { clock, log, askCollector, web }: ServerDependencies,
 ): Promise<RunningServer> {
   const database = await openDatabase(settings.storage, { clock, log });
   try {
-    return await serve(settings, { clock, log, askCollector, database });
+    return await serve(settings, { clock, log, askCollector, web, database });
   } catch (error) {
     await database.close();
     throw error;
@@ -119,7 +122,7 @@ export async function startServer(
 
 async function serve(
   settings: ServerSettings,
-  { clock, log, askCollector, database }: ServerDependencies & { database: Database },
+  { clock, log, askCollector, web, database }: ServerDependencies & { database: Database },
 ): Promise<RunningServer> {
   const { opamp, management } = settings;
   const packages =
@@ -335,6 +338,7 @@ async function serve(
     people: access.people,
     audit: new AuditLog({ database, clock }),
     idempotency: new MemoryIdempotencyStore({ clock, keepMs: keepAnswersMs, maxCharacters: keptCharacters }),
+    web: web === undefined ? new Map() : loadWebFiles(web),
     log,
     maxBodyBytes: management.maxBodyBytes,
   });

@@ -10,6 +10,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may use the route; default: viewers read, operators change. */
     role?: Role | "anyone";
+    /** Asks by POST because of its body: not put on record. */
+    changesNothing?: true;
   }
   interface FastifyRequest {
     /** Who asks; undefined only where anyone may. */

@@ -4,6 +4,8 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "../../foundation/logger.ts";
 import type { People } from "../access/people.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
+import type { WebFiles } from "../web/web-files.ts";
+import { webRoutes } from "../web/web-routes.ts";
 import { addAccessControl } from "./access-control.ts";
 import { type AgentLabelsApi, agentLabelRoutes } from "./agent-labels.ts";
 import { type AgentRestartsApi, agentRestartRoutes } from "./agent-restarts.ts";
@@ -13,8 +15,10 @@ import { auditRoutes } from "./audit.ts";
 import { addAudit } from "./audited.ts";
 import { type CertificatesApi, certificateRoutes } from "./certificates.ts";
 import { configRoutes } from "./config.ts";
+import { configPreviewRoutes } from "./config-preview.ts";
 import { type ConfigurationsApi, configurationRoutes } from "./configurations.ts";
 import { addConventions } from "./conventions.ts";
+import { desiredRoutes } from "./desired.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
 import { answerError, toJson } from "./errors.ts";
 import { type EventsApi, eventRoutes } from "./events.ts";
@@ -23,10 +27,12 @@ import type { IdempotencyStore } from "./idempotency-store.ts";
 import { type KeysApi, keyRoutes } from "./keys.ts";
 import { type MetricsApi, metricsRoutes } from "./metrics.ts";
 import { newRolloutRoutes } from "./new-rollout.ts";
+import { overviewRoutes } from "./overview.ts";
 import { type PackagesApi, packageRoutes } from "./packages.ts";
 import { type ProbesApi, probeRoutes } from "./probes.ts";
 import { requestIdOf } from "./request-id.ts";
 import { rollbackRoutes } from "./rollback.ts";
+import { rolloutStageRoutes } from "./rollout-stages.ts";
 import { type RolloutsApi, rolloutRoutes } from "./rollouts.ts";
 import { strategyRoutes } from "./strategies.ts";
 import { validateBySchema } from "./validation.ts";
@@ -56,6 +62,8 @@ export interface ApiOptions {
   people: People;
   audit: AuditLog;
   idempotency: IdempotencyStore;
+  /** The web UI; empty where none was built. */
+  web: WebFiles;
   log: Logger;
   /** Largest request body in bytes. */
   maxBodyBytes: number;
@@ -70,6 +78,7 @@ export async function createApi({
   people,
   audit,
   idempotency,
+  web,
   log,
   maxBodyBytes,
 }: ApiOptions): Promise<RequestListener> {
@@ -95,19 +104,24 @@ export async function createApi({
   agentLabelRoutes(api, rooms);
   agentRestartRoutes(api, rooms);
   groupRoutes(api, rooms);
+  desiredRoutes(api, rooms);
+  overviewRoutes(api, rooms);
   configRoutes(api, rooms);
   configurationRoutes(api, rooms);
   applyRoutes(api, rooms);
+  configPreviewRoutes(api, rooms);
   eventRoutes(api, rooms);
   packageRoutes(api, rooms);
   rolloutRoutes(api, rooms);
   newRolloutRoutes(api, rooms);
+  rolloutStageRoutes(api, rooms);
   strategyRoutes(api, rooms);
   rollbackRoutes(api, rooms);
   keyRoutes(api, rooms);
   certificateRoutes(api, rooms);
   auditRoutes(api, { audit });
   documentRoutes(api);
+  webRoutes(api, web);
   await api.ready();
   return (request, response) => api.routing(request, response);
 }

@@ -33,9 +33,12 @@ export function addAudit(api: Api, { audit, log }: { audit: AuditLog; log: Logge
   });
 }
 
-function outcomeOf({ method }: FastifyRequest, reply: FastifyReply): AuditRecord["outcome"] | undefined {
+function outcomeOf(
+  { method, routeOptions }: FastifyRequest,
+  reply: FastifyReply,
+): AuditRecord["outcome"] | undefined {
   if (method === "GET" || method === "HEAD" || method === "OPTIONS") return undefined;
-  if (reply.hasHeader("idempotent-replayed")) return undefined;
+  if (routeOptions.config?.changesNothing || reply.hasHeader("idempotent-replayed")) return undefined;
   if (reply.statusCode < 300) return "done";
   return reply.statusCode === 401 || reply.statusCode === 403 ? "refused" : undefined;
 }

@@ -61,7 +61,7 @@ export function configRoutes(api: Api, { catalogue, rollouts, strategies }: Pack
       const { query, body, headers } = request;
       const selector = selectorFrom(query.selector);
       const contentType = headers["content-type"];
-      const written = parseBody(body, { empty: query.empty === "true", contentType });
+      const written = parseConfigurationBody(body, { empty: query.empty === "true", contentType });
       const configuration = query.reissue === "true" ? reissued(written, randomUUID()) : written;
       const set =
         query.packages === undefined ? undefined : await packageSet(catalogue, parsePackages(query.packages));
@@ -89,7 +89,8 @@ export function configRoutes(api: Api, { catalogue, rollouts, strategies }: Pack
   );
 }
 
-function parseBody(body: Uint8Array, options: BodyOptions): Configuration {
+/** @throws ProblemError 400 for what cannot be a configuration */
+export function parseConfigurationBody(body: Uint8Array, options: BodyOptions): Configuration {
   try {
     return isConfigMap(options.contentType)
       ? configurationFromEntries(body, options)

@@ -26,7 +26,8 @@ export function addRepresentations(api: Api): void {
         return null;
       }
     }
-    if (Buffer.byteLength(payload) < minCompressedBytes) return payload;
+    if (reply.hasHeader("content-encoding") || Buffer.byteLength(payload) < minCompressedBytes)
+      return payload;
     reply.header("vary", "accept-encoding");
     if (!takesGzip(request)) return payload;
     // Other bytes have another tag (RFC 9110 section 8.8.3.3).

@@ -19,7 +19,7 @@ export const storyEntrySchema = z.object({
   findings: z.array(findingSchema).describe("The figures it was decided on"),
 });
 
-const progressSchema = z
+export const progressSchema = z
   .object({
     members: z.int().describe("Agents of the stages begun so far"),
     released: z.int().describe("Of these, those that it applies to by now"),

@@ -39,7 +39,7 @@ function runningOf({ state }: Rollout): Running | undefined {
   return state.t === "paused" && state.was.t === "running" ? state.was : undefined;
 }
 
-function progressOf(members: readonly Member[]) {
+export function progressOf(members: readonly Member[]) {
   const released = members.filter(({ releasedAt }) => releasedAt !== undefined);
   const count = (holds: (member: Member) => boolean) => released.filter(holds).length;
   return {

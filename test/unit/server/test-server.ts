@@ -83,10 +83,13 @@ export interface TestServer {
 }
 
 /** A server that is closed when the test ends. */
-export async function startTestServer(settings: Partial<ServerSettings> = {}): Promise<TestServer> {
+export async function startTestServer(
+  settings: Partial<ServerSettings> = {},
+  { web }: { web?: string } = {},
+): Promise<TestServer> {
   const clock = new ManualClock();
   const log = new LogBook();
-  const server = await startServer({ ...testSettings, ...settings }, { clock, log });
+  const server = await startServer({ ...testSettings, ...settings }, { clock, log, web });
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     const closed = server.close();

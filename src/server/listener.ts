@@ -83,6 +83,10 @@ function createListener(options: ListenerOptions): { server: Server; stopReloadi
   const load = () => loadTlsMaterial(tls, setting, alsoTrust);
   const current = load();
   const server = createTlsServer(current, onRequest);
+  const isFixed = [tls.certificate, tls.key, tls.clientCa].every(
+    (source) => source === undefined || "pem" in source,
+  );
+  if (isFixed) return { server, stopReloading: () => undefined };
   return { server, stopReloading: reloadTls({ server, setting, current, load, clock, log }) };
 }
 

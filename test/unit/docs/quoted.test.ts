@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
+import { parseConfigTemplate, readTemplate } from "../../../src/server/configurations/config-template.ts";
 import { parseStrategy } from "../../../src/server/rollouts/strategy/parse-strategy.ts";
 import { loadServerSettings } from "../../../src/server/settings/load.ts";
 import { dropFolderManifest, readDropFolder } from "../../../src/supervisor/packages/drop-folder.ts";
@@ -20,7 +21,7 @@ const chart = parse(readFileSync("packaging/helm/opamp-supervisor/values.yaml", 
 function fileOf({ file, text }: CodeBlock): string {
   if (file !== undefined) return file;
   const keys = Object.keys(parse(text) as Tree);
-  if (keys.includes("kind")) return "strategy";
+  if (keys.includes("kind")) return text.includes("kind: ConfigTemplate") ? "template" : "strategy";
   if (keys.some((key) => /^(receivers|processors|exporters|connectors|service)$/.test(key)))
     return "collector";
   if (keys.some((key) => /^(opamp|management|access|rollouts)$/.test(key))) return "server.yaml";
@@ -40,12 +41,13 @@ function load(file: string, text: string): void {
     const unknown = Object.keys(tree).filter((key) => !(key in chart));
     if (unknown.length > 0) throw new Error(`values.yaml of the chart has no ${unknown.join(", ")}`);
   } else if (file === "strategy") parseStrategy(tree);
+  else if (file === "template") parseConfigTemplate(readTemplate(text));
 }
 
 describe("settings in the documents", () => {
   it("are found", () => {
     const files = blocks.map(fileOf);
-    for (const file of ["supervisor.yaml", "server.yaml", "values.yaml", "strategy", "collector"])
+    for (const file of ["supervisor.yaml", "server.yaml", "values.yaml", "strategy", "template", "collector"])
       expect(files).toContain(file);
   });
 
@@ -67,6 +69,7 @@ describe("settings in the documents", () => {
     ["server.yaml", "opamp: {port: 1}", "opamp.port"],
     ["values.yaml", "preset: {}", "no preset"],
     ["strategy", "{kind: RolloutStrategy, name: a, stage: []}", "stage"],
+    ["template", "{kind: ConfigTemplate, variable: {}}", "variable"],
   ])("%s: %s would be found", (file, text, message) => {
     expect(() => load(file, text)).toThrow(message);
   });

@@ -30,9 +30,12 @@ import { Groups } from "./fleet/groups.ts";
 import { offersOf } from "./fleet/offer-history.ts";
 import { OperatorLabels } from "./fleet/operator-labels.ts";
 import { type Listener, openListener } from "./listener.ts";
+import { credentialsOf } from "./notifications/credentials.ts";
+import { Notifications } from "./notifications/notifications.ts";
 import { Answers } from "./offers/answers.ts";
 import { Offering } from "./offers/offering.ts";
 import { RuleBook } from "./offers/rule-book.ts";
+import { Overload } from "./operations/overload.ts";
 import { ServerMetrics } from "./operations/server-metrics.ts";
 import { noPackages } from "./packages/package-composer.ts";
 import { openPackages } from "./packages/packages.ts";
@@ -166,12 +169,13 @@ async function serve(
   const shared = database.messages !== undefined;
   // Who of the others is alive is known when this one has joined them.
   for (const agent of await readFleet(database.query, () => shared)) fleet.adopt(agent);
+  const expiries = () => certificateExpiries({ opamp: opamp.tls, management: management.tls });
   const metrics = new ServerMetrics({
     events,
     fleet,
     clock,
     labels: settings.metrics.labels,
-    certificateExpiries: () => certificateExpiries({ opamp: opamp.tls, management: management.tls }),
+    certificateExpiries: expiries,
   });
   const claims = new Claims({ fleet, clock, log, pingTimeoutMs });
   const released = new ReleasedAgents();
@@ -222,6 +226,16 @@ async function serve(
     log,
     leads: () => leadership?.isLeader() ?? true,
   });
+  const notifications = await Notifications.open({
+    settings: settings.notifications,
+    events,
+    fleet,
+    credentials: () => credentialsOf({ keys: access.keys, certificateExpiries: expiries }),
+    leads: () => leadership?.isLeader() ?? true,
+    fetch,
+    clock,
+    log,
+  });
   const strategies = new Strategies({ database, clock, defaultName: settings.rollouts.defaultStrategy });
   const answers = new Answers({ fleet, offering, events, log });
   const room = openCertificates({
@@ -263,6 +277,7 @@ async function serve(
     });
     await replication.start();
   }
+  const overload = new Overload({ fleet, clock, log, random: Math.random });
   const endpoint = new OpampEndpoint<AgentIdentity>(
     {
       path: opamp.path,
@@ -285,6 +300,8 @@ async function serve(
       },
       onMessage: (connection, message) => {
         metrics.received(message);
+        const refusal = overload.refusal(connection, message);
+        if (refusal !== undefined) return refusal;
         return service.answer(connection, message);
       },
       onSent: (message) => metrics.sent(message),
@@ -395,6 +412,7 @@ async function serve(
       restarts.close();
       // A small fleet keeps nobody waiting: it is no herd.
       await endpoint.close({ spreadMs: Math.min(opamp.drainMs, endpoint.connectionCount * drainPaceMs) });
+      overload.close();
       fleet.close();
       await rollouts.close();
       await room.close();
@@ -402,6 +420,7 @@ async function serve(
       await Promise.all([agents.close(), operators.close(), forgetting.close()]);
       await writer.close();
       await replication?.close();
+      await notifications?.close();
       await packages?.close();
       await database.close();
     },

@@ -53,6 +53,12 @@ export class Fleet {
     return this.#agents.get(id);
   }
 
+  /** Whether an Agent was heard on this connection and is still reached through it; over HTTP: whether it polls. */
+  isHere(connection: Connection, id: string): boolean {
+    const known = this.#agents.get(id);
+    return known !== undefined && isSameSession(known.presence, connection);
+  }
+
   /** Those the selector picks, in the order first heard. */
   list(selector: Selector = everyAgent): Agent[] {
     return [...this.#agents.values()].filter((agent) => selector.matches(agent));

@@ -16,6 +16,7 @@ import { access } from "./access.ts";
 import { certificates } from "./certificates.ts";
 import { secrets, validation } from "./configurations.ts";
 import { listenerTls } from "./listener-tls.ts";
+import { notifications } from "./notifications.ts";
 import { packages } from "./packages.ts";
 import { rollouts } from "./rollouts.ts";
 import { storage } from "./storage.ts";
@@ -66,6 +67,7 @@ export const serverFile = section({
   access: nested("access", access),
   fleet: nested("fleet", fleet),
   certificates: nested("certificates", certificates),
+  notifications: nested("notifications", notifications),
   telemetry: nested(
     "telemetry",
     section({ logs: nested("logs", logs), metrics: nested("metrics", metrics) }),

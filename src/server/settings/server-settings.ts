@@ -4,6 +4,7 @@ import type { AgentJwtSettings } from "../access/agent-jwt.ts";
 import type { OidcSettings } from "../access/oidc.ts";
 import type { Role } from "../access/role.ts";
 import type { SecretSource } from "../configurations/secret-reference.ts";
+import type { NotificationSettings } from "../notifications/settings.ts";
 
 /** Where a PEM text comes from. */
 export type PemSource = { file: string } | { pem: string };
@@ -120,6 +121,7 @@ export interface ServerSettings {
   access: AccessSettings;
   fleet: FleetSettings;
   certificates: CertificateSettings;
+  notifications: NotificationSettings;
   logs: {
     level: LogLevel;
     /** `auto`: for people on a terminal, for machines elsewhere. */

@@ -28,6 +28,7 @@ export const testSettings: ServerSettings = {
   secrets: {},
   access: defaultServerSettings().access,
   certificates: defaultServerSettings().certificates,
+  notifications: defaultServerSettings().notifications,
   metrics: { labels: [] },
   fleet: { staleAfterMs: 300_000, forgetAfterMs: 30 * 86_400_000 },
   logs: { level: "info", format: "json", outputPaths: ["stdout"] },

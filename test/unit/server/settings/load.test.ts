@@ -52,6 +52,7 @@ describe("defaultServerSettings", () => {
         approval: "automatic",
         renewBeforeMs: 7 * 86_400_000,
       },
+      notifications: { webhooks: [], slack: [], email: undefined, lostAgents: 0.05 },
       logs: { level: "info", format: "auto", outputPaths: ["stdout"] },
       metrics: { labels: [] },
     });

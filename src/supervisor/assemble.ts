@@ -396,6 +396,7 @@ export function assemble(
     rollBack: (rollback) => rollBack(rollback, { workshop, road, wayBack, newMark }),
     upstream,
     connections,
+    trust,
     observation,
     describe,
     program,

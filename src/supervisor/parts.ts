@@ -66,6 +66,7 @@ export interface Parts {
   rollBack: (rollback: Rollback & { reason: string }) => Promise<Failure | undefined>;
   upstream: Upstream;
   connections: Connections;
+  trust: ConfigurationTrust | undefined;
   observation: Observation;
   /** What this host says of an agent that is this binary. */
   describe: (binary: CollectorBinary | undefined) => Attributes;

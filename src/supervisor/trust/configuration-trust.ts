@@ -60,6 +60,15 @@ export class ConfigurationTrust {
     return trust;
   }
 
+  /** What somebody should do something about: without its keys this host takes no configuration. */
+  async concerns(): Promise<string[]> {
+    const keys = loadTrustKeys(this.#settings.configKeys, trustKeysSetting);
+    return await keys.then(
+      () => [],
+      (error: unknown) => [`no remote configuration is trusted: ${describeError(error)}`],
+    );
+  }
+
   /** Why a configuration of the server is not to be used by this Agent; undefined: it is. */
   async check(offer: AgentRemoteConfig, agent: Selectable): Promise<UntrustedError | undefined> {
     if (wholeDigest(offer) === this.#kept) return undefined;

@@ -46,6 +46,7 @@ export interface StatusSources {
   mask: (text: string) => string;
   certificates: Pick<CertificateWatch, "certificates" | "concerns">;
   credentials: Pick<Credentials, "concerns">;
+  trust?: { concerns: () => Promise<readonly string[]> } | undefined;
   storage: () => StorageFacts;
   memory: MemoryLimit | undefined;
 }
@@ -62,7 +63,9 @@ export async function describeStatus(sources: StatusSources): Promise<StatusView
     storage: describeStorage(sources),
   };
   const faults = "missing" in program ? [program.missing] : findFaults(facts);
-  const reasons = [...faults, ...sources.certificates.concerns, ...sources.credentials.concerns];
+  const { certificates, credentials, trust } = sources;
+  const concerns = [...certificates.concerns, ...credentials.concerns, ...((await trust?.concerns()) ?? [])];
+  const reasons = [...faults, ...concerns];
   return {
     verdict: reasons.length === 0 ? "healthy" : "degraded",
     reasons,

@@ -373,7 +373,11 @@ describe("keys that cannot be read", () => {
     const trust = await host.open();
     const offer = await signer.sign(plain, at());
     expect(await told(trust, offer)).toEqual(passing("keys unreadable"));
+    expect(await trust.concerns()).toEqual([
+      expect.stringMatching(/^no remote configuration is trusted: agent\.trust\.config_keys: .*none\.pub/),
+    ]);
     writeFileSync(host.keys[0]!, signer.pem);
+    expect(await trust.concerns()).toEqual([]);
     expect(await told(trust, offer)).toBeUndefined();
   });
 });

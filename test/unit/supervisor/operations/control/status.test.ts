@@ -56,12 +56,14 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
   const { exits, stop } = countExits(rig.collector, rig.clock);
   const credentials = { concerns: [] as string[] };
   const certificates = { certificates: [] as WatchedCertificate[], concerns: [] as string[] };
+  const trust: string[] = [];
   const storage = { unwritten: [] as string[], freeBytes: 1_000 };
   const tell = async () => {
     const view = await describeStatus({
       ...{ clock: rig.clock, version: "1.2.3", startedAt: 0, state, collector: rig.collector, exits, book },
       ...{ journal, reporter, mask, upstream: { presence }, certificates, storage: () => storage },
       credentials,
+      trust: { concerns: async () => trust },
       memory: undefined,
       snapshots: { path: (id) => join(directory, `${id}.yaml`) },
       program: async () => program,
@@ -89,6 +91,7 @@ function host(given: Partial<Reference> | null = {}, program: Program = otelcol)
     stop,
     certificates,
     credentials,
+    trust,
     storage,
   };
 }
@@ -125,7 +128,7 @@ describe("describeStatus", () => {
   });
 
   it("names a certificate that ends soon, and what the disk refuses", async () => {
-    const { rig, certificates, credentials, storage, tell } = host();
+    const { rig, certificates, credentials, trust, storage, tell } = host();
     await rig.running("a");
     const validUntil = Date.parse("2026-01-05T00:00:00Z");
     certificates.certificates = [{ use: "client", validFrom: 0, validUntil, noticeMs: 1 }];
@@ -136,6 +139,7 @@ describe("describeStatus", () => {
     });
     certificates.concerns = ["the client certificate expires soon"];
     credentials.concerns = ["server.oauth2: the token endpoint was not reached"];
+    trust.push("no remote configuration is trusted: no key");
     storage.unwritten = ["crashes.json"];
     expect(await tell()).toMatchObject({
       verdict: "degraded",
@@ -143,6 +147,7 @@ describe("describeStatus", () => {
         "the disk refuses what is to be written down: crashes.json",
         "the client certificate expires soon",
         "server.oauth2: the token endpoint was not reached",
+        "no remote configuration is trusted: no key",
       ],
     });
   });

@@ -14,12 +14,12 @@ import {
   type CustomCapabilities,
   CustomCapabilitiesSchema,
   type EffectiveConfig,
-  EffectiveConfigSchema,
   type PackageStatuses,
   PackageStatusesSchema,
   type RemoteConfigStatus,
   RemoteConfigStatusSchema,
 } from "../messages.ts";
+import { copyEffectiveConfig, sameEffectiveConfig } from "./effective-config.ts";
 
 /** The parts of a report that an Agent leaves out while they are unchanged (AS2). */
 export interface ReportedParts {
@@ -110,12 +110,7 @@ function changedParts(previous: AgentState | undefined, message: AgentToServer):
       message.agentDescription,
     ),
     ...whenChanged("health", ComponentHealthSchema, previous?.health, message.health),
-    ...whenChanged(
-      "effectiveConfig",
-      EffectiveConfigSchema,
-      previous?.effectiveConfig,
-      message.effectiveConfig,
-    ),
+    ...changedEffectiveConfig(previous?.effectiveConfig, message.effectiveConfig),
     ...whenChanged(
       "remoteConfigStatus",
       RemoteConfigStatusSchema,
@@ -159,6 +154,14 @@ function whenChanged<T extends Message>(
 ): ReportedParts {
   if (now === undefined) return {};
   return before !== undefined && equals(schema, before, now) ? {} : { [key]: clone(schema, now) };
+}
+
+function changedEffectiveConfig(
+  before: EffectiveConfig | undefined,
+  now: EffectiveConfig | undefined,
+): ReportedParts {
+  if (now === undefined || (before !== undefined && sameEffectiveConfig(before, now))) return {};
+  return { effectiveConfig: copyEffectiveConfig(now) };
 }
 
 function bringsNoNewComponents(

@@ -1,18 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { toBinary } from "@bufbuild/protobuf";
 import { describeError } from "../../foundation/errors.ts";
 import { decodeBody } from "../framing.ts";
 import { MalformedMessageError } from "../malformed-message.ts";
-import {
-  AgentToServerSchema,
-  ServerErrorResponseType,
-  type ServerToAgent,
-  ServerToAgentSchema,
-} from "../messages.ts";
+import { AgentToServerSchema, ServerErrorResponseType, type ServerToAgent } from "../messages.ts";
 import { answerMessage, encodeWithinLimit, greet, internalError } from "./answer.ts";
 import type { AgentConnection, EndpointHandlers } from "./contract.ts";
+import { encodeServerToAgent } from "./encode-message.ts";
 import { BodyTooLargeError, readBody } from "./http-body.ts";
 import { acceptsGzip, mediaType, requestEncoding } from "./http-headers.ts";
 import { refuse } from "./refuse.ts";
@@ -94,7 +89,7 @@ async function respond(
   connection: number,
   settings: EndpointSettings,
 ): Promise<void> {
-  const encode = (message: ServerToAgent) => toBinary(ServerToAgentSchema, message);
+  const encode = (message: ServerToAgent) => encodeServerToAgent(message, 0);
   const bytes = encodeWithinLimit(answer, encode, connection, settings);
   const sent = bytes === undefined ? internalError(answer.instanceUid) : answer;
   const plain = bytes ?? encode(sent);

@@ -2,11 +2,12 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { RawData, WebSocket } from "ws";
 import type { Timer } from "../../foundation/clock.ts";
 import { describeError } from "../../foundation/errors.ts";
-import { decodeFrame, encodeFrame } from "../framing.ts";
+import { decodeFrame } from "../framing.ts";
 import { MalformedMessageError } from "../malformed-message.ts";
-import { AgentToServerSchema, type ServerToAgent, ServerToAgentSchema } from "../messages.ts";
+import { AgentToServerSchema, type ServerToAgent } from "../messages.ts";
 import { answerMessage, completeMessage, encodeWithinLimit, greet, internalError } from "./answer.ts";
 import type { AgentConnection, EndpointHandlers, ServerToAgentInit } from "./contract.ts";
+import { encodeServerToAgent } from "./encode-message.ts";
 import { FrameQueue } from "./frame-queue.ts";
 import type { EndpointSettings } from "./settings.ts";
 
@@ -133,7 +134,7 @@ export class WebSocketConnection<C> implements AgentConnection<C> {
     const greeted = this.#greeted ? message : greet(message, this.#settings, true);
     const frame = encodeWithinLimit(
       greeted,
-      (whole) => encodeFrame(ServerToAgentSchema, whole),
+      (whole) => encodeServerToAgent(whole, 1),
       this.id,
       this.#settings,
     );

@@ -1,14 +1,24 @@
-import type { Composer } from "../offers/lane.ts";
+import { create } from "@bufbuild/protobuf";
+import { AgentRemoteConfigSchema } from "../../opamp/messages.ts";
+import type { Composer, OfferPart } from "../offers/lane.ts";
 import type { Configuration } from "./configuration.ts";
 import { insertSecrets, type ReadSecret } from "./secret-reference.ts";
 
 /** Makes offers of configurations; secrets are put in here, so that nothing that is kept or shown has them. */
 export function configurationComposer(readSecret: ReadSecret): Composer<Configuration> {
+  // One message for all whom it is offered to is encoded once. With secrets it is made anew: these may have changed.
+  const whole = new WeakMap<Configuration, OfferPart>();
   return {
-    compose({ map, hash, secrets }) {
+    compose(configuration) {
+      const { map, hash, secrets } = configuration;
+      const known = whole.get(configuration);
+      if (known !== undefined) return { part: known };
       const filled = fillSecrets(map.configMap, secrets, readSecret);
       if ("impossible" in filled) return filled;
-      return { part: { remoteConfig: { config: { configMap: filled.entries }, configHash: hash } } };
+      const config = { configMap: filled.entries };
+      const part = { remoteConfig: create(AgentRemoteConfigSchema, { config, configHash: hash }) };
+      if (secrets.length === 0) whole.set(configuration, part);
+      return { part };
     },
   };
 }

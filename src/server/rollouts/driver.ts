@@ -66,12 +66,17 @@ export class Driver {
   start(restMs = tickMs): void {
     const { clock } = this.#options;
     this.#timer = clock.setTimer(restMs, () => {
-      const began = clock.monotonic();
-      void this.exclusively(() => this.#tick())
+      let tookMs = 0;
+      void this.exclusively(async () => {
+        // What it waited for, such as a push to everybody, is no work of its own.
+        const began = clock.monotonic();
+        await this.#tick().finally(() => {
+          tookMs = clock.monotonic() - began;
+        });
+      })
         .catch((error: unknown) => this.#logFailure("all", error))
         .finally(() => {
           // A large fleet takes its time, and Agents are to be heard meanwhile.
-          const tookMs = clock.monotonic() - began;
           if (this.#timer !== undefined) this.start(Math.max(tickMs, restFactor * tookMs));
         });
     });

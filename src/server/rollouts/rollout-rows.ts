@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Transaction } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { Tables } from "../storage/tables.ts";
@@ -6,7 +7,7 @@ import { isUnderWay } from "./course/state.ts";
 import { parseStrategy } from "./strategy/parse-strategy.ts";
 
 /** Rows of one statement; SQLite takes no more than 32,766 values. */
-const rowsAtOnce = 500;
+const rowsAtOnce = 250;
 
 /** Another server has written this rollout since it was read here: what was decided on it is void. */
 export class StaleRolloutError extends Error {
@@ -44,6 +45,8 @@ export async function saveRollout(
       throw new StaleRolloutError(`rollout ${rollout.id} was written by another server`);
   }
   for (let start = 0; start < members.length; start += rowsAtOnce) {
+    // SQLite answers without a wait: Agents would not be heard until the last row is written.
+    if (start > 0) await nextTurn();
     await saveMembers(transaction, rollout.id, members.slice(start, start + rowsAtOnce));
   }
   if (story.length === 0) return;

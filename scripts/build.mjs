@@ -117,6 +117,8 @@ async function bundle(entryPoints, outdir, options) {
     // CommonJS starts without Node's ESM loader, also where a lazy part is loaded.
     format: "cjs",
     supported: { "dynamic-import": false },
+    // ws takes it when it is there.
+    alias: { bufferutil: "./src/opamp/websocket-mask.ts" },
     sourcemap: "external",
     legalComments: "none",
     logLevel: "warning",

@@ -7,6 +7,7 @@ import type { ServerToAgentInit } from "../opamp/server/contract.ts";
 import type { Certificates } from "./certificates/certificates.ts";
 import type { Agent, Connection } from "./fleet/agent.ts";
 import type { Claims } from "./fleet/claims.ts";
+import { descriptionProblem } from "./fleet/description-limit.ts";
 import { type Fleet, isHere } from "./fleet/fleet.ts";
 import type { Answers } from "./offers/answers.ts";
 import type { Offering } from "./offers/offering.ts";
@@ -55,6 +56,8 @@ export class AgentService {
     if (hasBits(message.flags, AgentToServerFlag.RequestInstanceUid)) {
       return { agentIdentification: { newInstanceUid: claims.newUidFor(connection, id) } };
     }
+    const problem = message.agentDescription && descriptionProblem(message.agentDescription);
+    if (problem !== undefined) return badRequest(problem);
     if (!((await this.#mayComeHere(id)) && (await claims.accept(connection, id)))) {
       return { agentIdentification: { newInstanceUid: claims.newUidFor(connection, id) } };
     }
@@ -150,10 +153,10 @@ export class AgentService {
 
 /** A token or certificate is for one instance UID. */
 function speaksForAnother(only: string, id: string): ServerToAgentInit {
-  return {
-    errorResponse: {
-      type: ServerErrorResponseType.ServerErrorResponseType_BadRequest,
-      errorMessage: `this credential is for instance UID ${only}, not ${id}`,
-    },
-  };
+  return badRequest(`this credential is for instance UID ${only}, not ${id}`);
+}
+
+function badRequest(errorMessage: string): ServerToAgentInit {
+  const type = ServerErrorResponseType.ServerErrorResponseType_BadRequest;
+  return { errorResponse: { type, errorMessage } };
 }

@@ -22,6 +22,8 @@ export interface ListenerOptions {
   onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** A failure that costs single connections only, such as too many open files. */
   onError: (error: Error) => void;
+  /** How long a connection may take to its TLS handshake's end, and to that of the first request's headers. Default 10 s. */
+  handshakeTimeoutMs?: number;
   /** How long an HTTP connection may be idle between two requests. Default: Node's. */
   keepAliveTimeoutMs?: number;
   clock: Clock;
@@ -77,12 +79,14 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
 
 /** With TLS, its files are looked at for as long as the server is open. */
 function createListener(options: ListenerOptions): { server: Server; stopReloading: () => void } {
-  const { tls, alsoTrust, section, onRequest, clock, log } = options;
-  if (tls === undefined) return { server: createServer(onRequest), stopReloading: () => undefined };
+  const { tls, alsoTrust, section, onRequest, clock, log, handshakeTimeoutMs = 10_000 } = options;
+  // Whoever connects and says nothing holds a file descriptor, which Agents need.
+  const limits = { headersTimeout: handshakeTimeoutMs, connectionsCheckingInterval: handshakeTimeoutMs / 2 };
+  if (tls === undefined) return { server: createServer(limits, onRequest), stopReloading: () => undefined };
   const setting = `${section}.tls`;
   const load = () => loadTlsMaterial(tls, setting, alsoTrust);
   const current = load();
-  const server = createTlsServer(current, onRequest);
+  const server = createTlsServer({ ...current, ...limits, handshakeTimeout: handshakeTimeoutMs }, onRequest);
   const isFixed = [tls.certificate, tls.key, tls.clientCa].every(
     (source) => source === undefined || "pem" in source,
   );

@@ -104,6 +104,18 @@ export function internalError(instanceUid: Uint8Array): ServerToAgent {
   );
 }
 
+/** Agents close the connection when told so, and wait for as long (SE3, AW13). */
+export function unavailable(
+  instanceUid: Uint8Array,
+  retryAfterMs: number,
+  errorMessage: string,
+): ServerToAgent {
+  const value = { retryAfterNanoseconds: BigInt(retryAfterMs) * 1_000_000n };
+  const type = ServerErrorResponseType.ServerErrorResponseType_Unavailable;
+  const errorResponse = { type, errorMessage, details: { case: "retryInfo" as const, value } };
+  return create(ServerToAgentSchema, { instanceUid, errorResponse });
+}
+
 function errorAnswer(
   type: ServerErrorResponseType,
   errorMessage: string,

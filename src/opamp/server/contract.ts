@@ -61,6 +61,11 @@ export interface EndpointOptions {
   customCapabilities?: readonly string[];
   /** Of a message each way, uncompressed. Default 64 MiB (SW2, SW3, SH3, SH4). */
   maxMessageBytes?: number;
+  /**
+   * Of one WebSocket, on average; a large message counts as several. More wait, and who goes on sending more is told
+   * UNAVAILABLE (SE3). Default 1,000: the heartbeats of 30,000 Agents behind one gateway.
+   */
+  maxMessagesPerSecond?: number;
   /** WebSockets, requests and handshakes under way together; more get 503. Default 20,000. */
   maxConnections?: number;
   /** Sent but not yet taken by the peer; beyond it the peer is cut off. Default 16 MiB. */

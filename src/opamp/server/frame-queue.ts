@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 /** Frames beyond which reading stops until some are handled. */
 const pauseFrames = 32;
 
@@ -63,11 +65,15 @@ export class FrameQueue {
   }
 
   async #run(): Promise<void> {
+    let handled = 0;
     for (;;) {
       const batch = this.#waiting;
       this.#waiting = [];
       for (const { frame, isBinary } of batch) {
         if (this.#overflown) break;
+        handled += 1;
+        // Other connections get their turn between the frames of one.
+        if (handled % pauseFrames === 0) await nextTurn();
         await this.#actions.handle(frame, isBinary);
         this.#frames -= 1;
         this.#bytes -= frame.length;

@@ -10,6 +10,7 @@ export function fillDefaults(options: EndpointOptions): EndpointSettings {
     customCapabilities: [],
     maxMessageBytes: defaultMaxMessageBytes,
     maxConnections: 20_000,
+    maxMessagesPerSecond: 1_000,
     maxBufferedBytes: 16 * 1024 * 1024,
     compression: true,
     closeTimeoutMs: 5_000,

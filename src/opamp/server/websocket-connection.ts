@@ -5,13 +5,25 @@ import { describeError } from "../../foundation/errors.ts";
 import { decodeFrame } from "../framing.ts";
 import { MalformedMessageError } from "../malformed-message.ts";
 import { AgentToServerSchema, type ServerToAgent } from "../messages.ts";
-import { answerMessage, completeMessage, encodeWithinLimit, greet, internalError } from "./answer.ts";
+import {
+  answerMessage,
+  completeMessage,
+  encodeWithinLimit,
+  greet,
+  internalError,
+  unavailable,
+} from "./answer.ts";
 import type { AgentConnection, EndpointHandlers, ServerToAgentInit } from "./contract.ts";
 import { encodeServerToAgent } from "./encode-message.ts";
 import { FrameQueue } from "./frame-queue.ts";
+import { MessageAllowance } from "./message-allowance.ts";
 import type { EndpointSettings } from "./settings.ts";
 
 const noUid = new Uint8Array();
+
+/** RFC 6455's registry of close codes: try again later. */
+const tryAgainLater = 1013;
+const retryAfterMs = 60_000;
 
 /** One Agent's (or one proxy's) WebSocket: frames in, answers out, strictly in order. */
 export class WebSocketConnection<C> implements AgentConnection<C> {
@@ -27,10 +39,12 @@ export class WebSocketConnection<C> implements AgentConnection<C> {
   readonly #settings: EndpointSettings;
   readonly #handlers: EndpointHandlers<C>;
   readonly #frames: FrameQueue;
+  readonly #allowance: MessageAllowance;
   readonly #pings = new Set<PromiseWithResolvers<void>>();
   readonly #settleClosed: () => void;
   #greeted = false;
   #malformedSeen = false;
+  #throttled = false;
   #lastUid: Uint8Array = noUid;
   #lastHeard: number;
   #idlePinged = false;
@@ -53,6 +67,7 @@ export class WebSocketConnection<C> implements AgentConnection<C> {
     this.#settings = settings;
     this.#handlers = handlers;
     this.#lastHeard = settings.clock.monotonic();
+    this.#allowance = new MessageAllowance(settings.maxMessagesPerSecond, settings.clock);
     this.#frames = new FrameQueue(settings.maxMessageBytes, {
       handle: (frame, isBinary) => this.#handleFrame(frame, isBinary),
       pause: () => socket.pause(),
@@ -111,6 +126,11 @@ export class WebSocketConnection<C> implements AgentConnection<C> {
   }
 
   async #handleFrame(frame: Buffer, isBinary: boolean): Promise<void> {
+    if (this.#throttled) return;
+    const waitMs = this.#allowance.take(frame.length);
+    if (waitMs === undefined) return this.#throttle();
+    // Reading stops meanwhile once the queue is long: the peer itself has to wait.
+    if (waitMs > 0) await this.#rest(waitMs);
     const read = () => {
       if (!isBinary) throw new MalformedMessageError("a text frame; OpAMP messages are binary frames");
       return decodeFrame(AgentToServerSchema, frame);
@@ -127,6 +147,25 @@ export class WebSocketConnection<C> implements AgentConnection<C> {
     }
     if (this.#write(answer) || this.#socket.readyState !== this.#socket.OPEN) return;
     this.#write(internalError(answer.instanceUid));
+  }
+
+  #rest(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settings.clock.setTimer(milliseconds, resolve);
+    });
+  }
+
+  #throttle(): void {
+    this.#throttled = true;
+    const reason = `more than ${this.#settings.maxMessagesPerSecond} messages a second on one connection`;
+    const fields = {
+      event: "opamp_connection_throttled",
+      connection: this.id,
+      remote_address: this.remoteAddress,
+    };
+    this.#settings.logger.warn({ ...fields, reason }, "an agent was told to come back later");
+    this.#write(unavailable(this.#lastUid, retryAfterMs, reason));
+    this.close(tryAgainLater, reason);
   }
 
   #write(message: ServerToAgent): boolean {

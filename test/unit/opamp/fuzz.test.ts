@@ -148,7 +148,8 @@ describe("hostile messages", () => {
   });
 });
 
-describe("bombs", () => {
+// Half a gigabyte is packed, masked and unpacked here: on a busy machine that takes its time.
+describe("bombs", { timeout: 60_000 }, () => {
   setFlagsFromString("--expose-gc");
   const collectGarbage = runInNewContext("gc") as () => void;
   const unpacked = 64 * mebibyte;

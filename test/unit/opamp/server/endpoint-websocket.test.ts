@@ -1,10 +1,16 @@
 import type { Server } from "node:http";
 import { connect } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/foundation/clock.ts";
 import { silentLogger } from "../../../../src/foundation/logger.ts";
 import { ServerCapability } from "../../../../src/opamp/bits.ts";
-import { ServerErrorResponseType } from "../../../../src/opamp/messages.ts";
+import { decodeFrame } from "../../../../src/opamp/framing.ts";
+import {
+  ServerErrorResponseType,
+  type ServerToAgent,
+  ServerToAgentSchema,
+} from "../../../../src/opamp/messages.ts";
 import type {
   AgentConnection,
   EndpointHandlers,
@@ -439,6 +445,57 @@ describe("limits of a WebSocket", () => {
     expect(reason).toContain("did not answer a ping");
   });
 });
+
+describe("floods", () => {
+  const heartbeat = { instanceUid: uidOf(1) };
+
+  it("are handled at a bounded rate, and lose nothing", async () => {
+    const clock = new ManualClock();
+    let handled = 0;
+    const onMessage = () => {
+      handled += 1;
+      return {};
+    };
+    const { open } = await serve({ onMessage }, { clock, maxMessagesPerSecond: 5 });
+    const agent = await open();
+    for (let index = 0; index < 60; index += 1) agent.send(heartbeat);
+    for (let index = 0; index < 49; index += 1) await agent.next();
+    await Promise.all([
+      ...Array.from({ length: 60 - 49 }, () => agent.next()),
+      tick(clock, 100, () => handled < 60),
+    ]);
+    expect(handled).toBe(60);
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(1_800);
+  });
+
+  it("SE3: are told UNAVAILABLE and when to come back once they do not end", async () => {
+    const clock = new ManualClock();
+    const { open } = await serve({}, { clock, maxMessagesPerSecond: 5, idleTimeoutMs: 0 });
+    const agent = await open();
+    let last: ServerToAgent | undefined;
+    agent.socket.on("message", (data) => {
+      last = decodeFrame(ServerToAgentSchema, new Uint8Array(data as Buffer));
+    });
+    for (let index = 0; index < 1_000; index += 1) agent.send(heartbeat);
+    let isOpen = true;
+    void agent.closed.then(() => {
+      isOpen = false;
+    });
+    const [{ code }] = await Promise.all([agent.closed, tick(clock, 100, () => isOpen)]);
+    expect(code).toBe(1013);
+    expect(last?.errorResponse?.type).toBe(ServerErrorResponseType.ServerErrorResponseType_Unavailable);
+    expect(last?.errorResponse?.details.case).toBe("retryInfo");
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(60_000);
+  });
+});
+
+/** Lets time pass as long as `goesOn`, with turns of the event loop in between. */
+async function tick(clock: ManualClock, stepMs: number, goesOn: () => boolean): Promise<void> {
+  while (goesOn()) {
+    await nextTurn();
+    clock.advance(stepMs);
+  }
+}
 
 describe("sending and closing", () => {
   it("SC4: sends unasked, under the last instance_uid and with the capabilities if they are due", async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { FrameQueue } from "../../../../src/opamp/server/frame-queue.ts";
 
@@ -53,5 +54,19 @@ describe("FrameQueue", () => {
     const { queue, calls } = start(100);
     for (let index = 0; index < 1000; index += 1) queue.push(Buffer.alloc(50), true);
     expect(calls).toEqual(["pause"]);
+  });
+
+  it("leaves others their turn between the frames of one burst", async () => {
+    let handled = 0;
+    const ignore = () => undefined;
+    const handle = async () => {
+      handled += 1;
+    };
+    const queue = new FrameQueue(mebibyte, { handle, pause: ignore, resume: ignore, overflow: ignore });
+    for (let index = 0; index < 1_000; index += 1) queue.push(Buffer.of(0), true);
+    await nextTurn();
+    expect(handled).toBeLessThan(1_000);
+    await queue.drained();
+    expect(handled).toBe(1_000);
   });
 });

@@ -146,6 +146,7 @@ export class AgentService {
     const reported = {
       configuration: message.remoteConfigStatus !== undefined,
       packages: message.packageStatuses !== undefined,
+      connections: message.connectionSettingsStatus !== undefined,
     };
     return { flags, ...offering.answerTo(agent, connection, reported) };
   }

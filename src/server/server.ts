@@ -19,6 +19,7 @@ import { configurationComposer } from "./configurations/configuration-composer.t
 import { configurationRows } from "./configurations/configuration-rows.ts";
 import { Configurations } from "./configurations/configurations.ts";
 import { secretReader } from "./configurations/secret-reference.ts";
+import { connectionComposer } from "./connections/connection-composer.ts";
 import { ServerEvents } from "./events.ts";
 import { Claims } from "./fleet/claims.ts";
 import { conditionOf } from "./fleet/condition.ts";
@@ -80,7 +81,8 @@ export interface RunningServer {
 const baseCapabilities =
   ServerCapability.AcceptsStatus |
   ServerCapability.OffersRemoteConfig |
-  ServerCapability.AcceptsEffectiveConfig;
+  ServerCapability.AcceptsEffectiveConfig |
+  ServerCapability.OffersConnectionSettings;
 
 /** The same when it has packages. */
 const packageCapabilities = ServerCapability.OffersPackages | ServerCapability.AcceptsPackagesStatus;
@@ -199,6 +201,7 @@ async function serve(
     repeatOfferAfterMs: opamp.heartbeatIntervalMs / 2,
     configurations: configurationComposer(readSecret),
     packages: packages?.composer ?? noPackages,
+    connections: connectionComposer({ readSecret, heartbeatIntervalMs: opamp.heartbeatIntervalMs }),
   });
   // Alone on its database, this server leads from the start.
   const leadership = shared ? new Leadership({ database, clock, log, replica, name: "rollouts" }) : undefined;
@@ -332,6 +335,8 @@ async function serve(
       rollouts,
       strategies,
       configurations,
+      rules,
+      readSecret,
       storedConfiguration: (hash) => configurationRows.load(database.query, hash),
       goBack: (wish) => goBack({ rollouts, rules, fleet, database }, wish),
       conditionOf: (agent) =>

@@ -54,6 +54,11 @@ export const agentSummarySchema = z
     packages: z.record(z.string(), packageSummary).nullable(),
     packages_hash: hash.nullable(),
     desired_packages_hash: hash.nullable(),
+    connection_settings_status: z
+      .object({ status: z.string(), hash, error: z.string().optional() })
+      .nullable()
+      .describe("What it said of the last connection settings it was offered"),
+    desired_connections_hash: hash.nullable(),
     first_seen: time,
     last_seen: time,
     sequence: z.int(),

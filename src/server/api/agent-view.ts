@@ -4,6 +4,7 @@ import type {
   AvailableComponents,
   ComponentDetails,
   ComponentHealth,
+  ConnectionSettingsStatus,
   EffectiveConfig,
   PackageStatus,
   PackageStatuses,
@@ -12,7 +13,11 @@ import type {
 import type { Agent } from "../fleet/agent.ts";
 import { capabilityNames } from "../fleet/capabilities.ts";
 import type { Condition } from "../fleet/condition.ts";
-import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
+import {
+  connectionSettingsStatusName,
+  packageStatusName,
+  remoteConfigStatusName,
+} from "../fleet/status-names.ts";
 import type { Assigned } from "../offers/offering.ts";
 import type { OffersTable } from "../offers/tables.ts";
 import type {
@@ -47,6 +52,8 @@ export function agentSummary(
     packages: packageSummaries(state.packageStatuses),
     packages_hash: packagesHash(state.packageStatuses),
     desired_packages_hash: assigned.packages?.desired.hashHex ?? null,
+    connection_settings_status: connectionSettingsStatus(state.connectionSettingsStatus),
+    desired_connections_hash: assigned.connections?.desired.hashHex ?? null,
     first_seen: isoTime(agent.firstSeen),
     last_seen: isoTime(agent.lastSeen),
     sequence: Number(state.sequenceNum),
@@ -108,6 +115,15 @@ function remoteConfigStatus(reported: RemoteConfigStatus | undefined) {
     status: remoteConfigStatusName(reported.status),
     hash: toHex(reported.lastRemoteConfigHash),
     error: reported.errorMessage === "" ? undefined : reported.errorMessage,
+  };
+}
+
+function connectionSettingsStatus(reported: ConnectionSettingsStatus | undefined) {
+  if (reported === undefined) return null;
+  return {
+    status: connectionSettingsStatusName(reported.status),
+    hash: toHex(reported.lastConnectionSettingsHash),
+    error: textOf(reported.errorMessage),
   };
 }
 

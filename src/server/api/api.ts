@@ -17,6 +17,7 @@ import { type CertificatesApi, certificateRoutes } from "./certificates.ts";
 import { configRoutes } from "./config.ts";
 import { configPreviewRoutes } from "./config-preview.ts";
 import { type ConfigurationsApi, configurationRoutes } from "./configurations.ts";
+import { type ConnectionsApi, connectionRoutes } from "./connections.ts";
 import { addConventions } from "./conventions.ts";
 import { desiredRoutes } from "./desired.ts";
 import { describeRoutes, documentRoutes } from "./document.ts";
@@ -49,6 +50,7 @@ export type Api = FastifyInstance<
 export interface ApiOptions {
   rooms: AgentsApi &
     ConfigurationsApi &
+    ConnectionsApi &
     AgentLabelsApi &
     AgentRestartsApi &
     CertificatesApi &
@@ -110,6 +112,7 @@ export async function createApi({
   configurationRoutes(api, rooms);
   applyRoutes(api, rooms);
   configPreviewRoutes(api, rooms);
+  connectionRoutes(api, rooms);
   eventRoutes(api, rooms);
   packageRoutes(api, rooms);
   rolloutRoutes(api, rooms);

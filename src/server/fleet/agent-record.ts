@@ -31,7 +31,12 @@ const offerNotes = z.object({ refused: z.array(z.number()), last: entry.optional
 
 const storedNotes = z.object({
   asked: z.object({ fullState: z.boolean(), componentsHash: z.string().optional() }),
-  offers: z.object({ configuration: offerNotes, packages: offerNotes }),
+  offers: z.object({
+    configuration: offerNotes,
+    packages: offerNotes,
+    // Servers before this one kept none.
+    connections: offerNotes.default({ refused: [] }),
+  }),
   offerCount: z.number(),
   restartWaiting: z.boolean(),
 });
@@ -81,7 +86,7 @@ export function fromRow(
       componentsHash: componentsHash === undefined ? undefined : fromHex(componentsHash),
     },
   };
-  const { configuration, packages } = notes.offers;
+  const { configuration, connections, packages } = notes.offers;
   return {
     id: row.uid,
     state,
@@ -102,6 +107,7 @@ export function fromRow(
         last: entryOf(configuration.last),
       },
       packages: { offered: undefined, refused: packages.refused, last: entryOf(packages.last) },
+      connections: { offered: undefined, refused: connections.refused, last: entryOf(connections.last) },
     },
     offerCount: notes.offerCount,
     restartWaiting: notes.restartWaiting,
@@ -136,12 +142,13 @@ function reportOf(state: AgentState): Uint8Array {
 
 function notesOf({ offerCount, offers, restartWaiting, state }: Agent): z.infer<typeof storedNotes> {
   const { componentsHash, fullState } = state.asked;
-  const { configuration, packages } = offers;
+  const { configuration, connections, packages } = offers;
   return {
     asked: { fullState, componentsHash: componentsHash === undefined ? undefined : toHex(componentsHash) },
     offers: {
       configuration: { refused: [...configuration.refused], last: configuration.last },
       packages: { refused: [...packages.refused], last: packages.last },
+      connections: { refused: [...connections.refused], last: connections.last },
     },
     offerCount,
     restartWaiting,

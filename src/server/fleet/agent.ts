@@ -19,7 +19,7 @@ export type Presence =
   | { t: "gone"; since: number; reason: string };
 
 /** What an Agent can be offered. */
-export type OfferKind = "configuration" | "packages";
+export type OfferKind = "configuration" | "packages" | "connections";
 
 /** One offer, and what the Agent answered to it. Times are Unix milliseconds. */
 export interface OfferEntry {

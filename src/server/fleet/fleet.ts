@@ -86,8 +86,12 @@ export class Fleet {
       lastSeen: now,
       appliedHash: known?.appliedHash,
       figures: known?.figures,
-      offers: known?.offers ?? { configuration: nothingOffered, packages: nothingOffered },
       offerCount: known?.offerCount ?? 0,
+      offers: known?.offers ?? {
+        configuration: nothingOffered,
+        packages: nothingOffered,
+        connections: nothingOffered,
+      },
       restartWaiting: known?.restartWaiting ?? false,
     };
     this.#agents.set(id, agent);

@@ -1,11 +1,20 @@
 import { toHex } from "../../foundation/hex.ts";
 import type { Logger } from "../../foundation/logger.ts";
-import { PackageStatusEnum, type PackageStatuses, RemoteConfigStatuses } from "../../opamp/messages.ts";
+import {
+  ConnectionSettingsStatuses,
+  PackageStatusEnum,
+  type PackageStatuses,
+  RemoteConfigStatuses,
+} from "../../opamp/messages.ts";
 import type { ReportedParts } from "../../opamp/server/agent-state.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Agent, OfferKind } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { packageStatusName, remoteConfigStatusName } from "../fleet/status-names.ts";
+import {
+  connectionSettingsStatusName,
+  packageStatusName,
+  remoteConfigStatusName,
+} from "../fleet/status-names.ts";
 import type { PackageSet } from "../packages/package-set.ts";
 import type { Offering } from "./offering.ts";
 
@@ -30,7 +39,10 @@ export class Answers {
   /** `changed` is what a report brought that is new; `before` is what was reported of packages until then. */
   note(agent: Agent, changed: ReportedParts, before: PackageStatuses | undefined): Agent {
     this.#logPackages(agent, changed.packageStatuses, before);
-    return this.#notePackages(this.#noteConfiguration(agent, changed), changed);
+    return this.#noteConnections(
+      this.#notePackages(this.#noteConfiguration(agent, changed), changed),
+      changed,
+    );
   }
 
   #noteConfiguration(agent: Agent, { remoteConfigStatus: status }: ReportedParts): Agent {
@@ -81,6 +93,36 @@ export class Answers {
       error: statuses.errorMessage,
     });
     return failed ? this.#noteRefused(answered, "packages", packages.number) : answered;
+  }
+
+  #noteConnections(agent: Agent, { connectionSettingsStatus: status }: ReportedParts): Agent {
+    const { events, fleet, log, offering } = this.#options;
+    if (status === undefined) return agent;
+    if (status.lastConnectionSettingsHash.length === 0) {
+      return fleet.noteOffer(agent, "connections", { refused: [] });
+    }
+    const hash = toHex(status.lastConnectionSettingsHash);
+    const name = connectionSettingsStatusName(status.status);
+    const answer = { hash, status: name, error: status.errorMessage };
+    const answered = fleet.noteAnswer(agent, "connections", answer);
+    const error = textOrNull(status.errorMessage);
+    events.publish({
+      type: "offer.answered",
+      agent_id: agent.id,
+      kind: "connections",
+      hash,
+      status: name,
+      error,
+    });
+    const fields = { event: "connections_status", agent_id: agent.id, connections_hash: hash, status: name };
+    if (status.status !== ConnectionSettingsStatuses.ConnectionSettingsStatuses_FAILED) {
+      log.info(fields, "connection settings status");
+      return answered;
+    }
+    log.warn({ ...fields, error }, "connection settings failed on the agent");
+    const { connections } = offering.assignedTo(agent);
+    const isDesired = connections !== undefined && connections.desired.hashHex === hash;
+    return isDesired ? this.#noteRefused(answered, "connections", connections.number) : answered;
   }
 
   #noteRefused(agent: Agent, kind: OfferKind, rule: number): Agent {

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import { configurationRows } from "../configurations/configuration-rows.ts";
+import { connectionRows } from "../connections/connection-rows.ts";
 import type { OfferKind } from "../fleet/agent.ts";
 import { packageSetRows } from "../packages/package-set-rows.ts";
 import type { Tables } from "../storage/tables.ts";
@@ -14,6 +15,7 @@ export interface ContentRows<T> {
 const rowsOf: { readonly [Kind in OfferKind]: ContentRows<Offered[Kind]> } = {
   configuration: configurationRows,
   packages: packageSetRows,
+  connections: connectionRows,
 };
 
 export const offerKinds = Object.keys(rowsOf) as OfferKind[];
@@ -21,9 +23,14 @@ export const offerKinds = Object.keys(rowsOf) as OfferKind[];
 /** What rules name by its hash. */
 export const contents = {
   save(transaction: Transaction<Tables>, { kind, desired }: NewRule, now: number): Promise<void> {
-    return kind === "configuration"
-      ? rowsOf.configuration.save(transaction, desired, now)
-      : rowsOf.packages.save(transaction, desired, now);
+    switch (kind) {
+      case "configuration":
+        return rowsOf.configuration.save(transaction, desired, now);
+      case "packages":
+        return rowsOf.packages.save(transaction, desired, now);
+      case "connections":
+        return rowsOf.connections.save(transaction, desired, now);
+    }
   },
   load(query: Kysely<Tables>, kind: OfferKind, hash: string): Promise<Offered[OfferKind] | undefined> {
     return rowsOf[kind].load(query, hash);

@@ -8,7 +8,7 @@ import type { RuleBook } from "./rule-book.ts";
 /** The part of a message that makes an offer. */
 export type OfferPart = Pick<
   Exclude<ServerToAgentInit, { $typeName: unknown }>,
-  "remoteConfig" | "packagesAvailable"
+  "remoteConfig" | "packagesAvailable" | "connectionSettings"
 >;
 
 /** That part, or why there can be none. */
@@ -18,7 +18,7 @@ export type Composed = { part: OfferPart } | { impossible: string };
 export interface Composer<T> {
   /** Why it can be offered to nobody now; left out: it always can. */
   obstacle?: (desired: T) => string | undefined;
-  compose(desired: T, connection: Connection): Composed;
+  compose(desired: T, connection: Connection, agent: Agent): Composed;
 }
 
 /** What is due to an Agent, or in words for the operator why nothing is. */
@@ -77,7 +77,7 @@ export class OfferLane<Kind extends OfferKind = OfferKind> {
         rule: number,
         bundle,
         hashHex: desired.hashHex,
-        compose: (connection) => composer.compose(desired, connection),
+        compose: (connection) => composer.compose(desired, connection, agent),
       },
     };
   }

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../foundation/clock.ts";
 import type { Logger } from "../../foundation/logger.ts";
 import type { Configuration } from "../configurations/configuration.ts";
+import type { ConnectionOffer } from "../connections/connection-settings.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Agent, Connection, OfferKind } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -25,6 +26,7 @@ export interface OfferTally {
 export interface Assigned {
   readonly configuration: Rule<Configuration> | undefined;
   readonly packages: Rule<PackageSet> | undefined;
+  readonly connections: Rule<ConnectionOffer> | undefined;
 }
 
 export interface OfferingOptions {
@@ -37,6 +39,7 @@ export interface OfferingOptions {
   repeatOfferAfterMs: number;
   configurations: Composer<Configuration>;
   packages: Composer<PackageSet>;
+  connections: Composer<ConnectionOffer>;
 }
 
 /**
@@ -46,7 +49,7 @@ export interface OfferingOptions {
 function firstMessage(parcels: readonly Parcel[]): readonly Parcel[] {
   const [first, second] = parcels;
   const isBundle = first?.bundle !== undefined && first.bundle === second?.bundle;
-  return isBundle ? parcels : parcels.slice(0, 1);
+  return parcels.slice(0, isBundle ? 2 : 1);
 }
 
 /** Offers before whatever else waits gets its turn. */
@@ -60,6 +63,7 @@ export class Offering {
   readonly #events: ServerEvents;
   readonly #configurations: OfferLane<"configuration">;
   readonly #packages: OfferLane<"packages">;
+  readonly #connections: OfferLane<"connections">;
 
   constructor({
     fleet,
@@ -70,6 +74,7 @@ export class Offering {
     repeatOfferAfterMs,
     configurations,
     packages,
+    connections,
   }: OfferingOptions) {
     this.#fleet = fleet;
     this.#clock = clock;
@@ -82,6 +87,7 @@ export class Offering {
       composer: configurations,
     });
     this.#packages = new OfferLane({ ...common, kind: "packages", composer: packages });
+    this.#connections = new OfferLane({ ...common, kind: "connections", composer: connections });
   }
 
   /** The pushes that an Agent is to follow. */
@@ -89,6 +95,7 @@ export class Offering {
     return {
       configuration: this.#configurations.ruleFor(agent),
       packages: this.#packages.ruleFor(agent),
+      connections: this.#connections.ruleFor(agent),
     };
   }
 
@@ -97,6 +104,7 @@ export class Offering {
     const due = [
       this.#configurations.dueTo(agent, reported.configuration),
       this.#packages.dueTo(agent, reported.packages),
+      this.#connections.dueTo(agent, reported.connections),
     ];
     const parcels = due.flatMap((each) => (each.offer ? [each.parcel] : []));
     const { parts, packed } = this.#pack(agent, connection, firstMessage(parcels));
@@ -129,7 +137,14 @@ export class Offering {
   }
 
   #laneOf(kind: OfferKind): Pick<OfferLane, "kind" | "dueTo"> {
-    return kind === "configuration" ? this.#configurations : this.#packages;
+    switch (kind) {
+      case "configuration":
+        return this.#configurations;
+      case "packages":
+        return this.#packages;
+      case "connections":
+        return this.#connections;
+    }
   }
 
   #offerTo(agent: Agent, pushes: readonly Push[]): void {
@@ -204,9 +219,11 @@ export class Offering {
   }
 }
 
-const logWords = {
+/** How the log speaks of each kind. */
+export const logWords = {
   configuration: { prefix: "config", hashField: "config_hash", noun: "configuration" },
   packages: { prefix: "packages", hashField: "packages_hash", noun: "packages" },
+  connections: { prefix: "connections", hashField: "connections_hash", noun: "connection settings" },
 } as const satisfies Record<OfferKind, unknown>;
 
 interface Packed {

@@ -1,11 +1,12 @@
 import { AgentCapability, hasBits } from "../../opamp/bits.ts";
 import type { AgentState } from "../../opamp/server/agent-state.ts";
+import { connectionBits } from "../connections/connection-composer.ts";
 import type { Agent, OfferKind } from "../fleet/agent.ts";
 import type { Rule } from "./rule.ts";
 
 interface OfferRules {
-  /** Bit of Agents that may be offered it (SC1, SP1), and of those that tell what became of it. */
-  readonly accepts: bigint;
+  /** Bits of which Agents that may be offered it have one (SC1, SP1, SN1), and the bit of those that tell what became of it. */
+  readonly accepts: readonly bigint[];
   readonly reports: bigint;
   readonly hashNamedIn: (state: AgentState) => Uint8Array | undefined;
   /** For "does not accept …" and "has answered …". */
@@ -15,18 +16,25 @@ interface OfferRules {
 
 const rulesOf: Readonly<Record<OfferKind, OfferRules>> = {
   configuration: {
-    accepts: AgentCapability.AcceptsRemoteConfig,
+    accepts: [AgentCapability.AcceptsRemoteConfig],
     reports: AgentCapability.ReportsRemoteConfig,
     hashNamedIn: (state) => state.remoteConfigStatus?.lastRemoteConfigHash,
     kind: "remote configuration",
     one: "this configuration",
   },
   packages: {
-    accepts: AgentCapability.AcceptsPackages,
+    accepts: [AgentCapability.AcceptsPackages],
     reports: AgentCapability.ReportsPackageStatuses,
     hashNamedIn: (state) => state.packageStatuses?.serverProvidedAllPackagesHash,
     kind: "packages",
     one: "these packages",
+  },
+  connections: {
+    accepts: connectionBits,
+    reports: AgentCapability.ReportsConnectionSettingsStatus,
+    hashNamedIn: (state) => state.connectionSettingsStatus?.lastConnectionSettingsHash,
+    kind: "connection settings",
+    one: "these connection settings",
   },
 };
 
@@ -51,7 +59,8 @@ export function refusalReason(
   context: RefusalContext,
 ): string | undefined {
   const { accepts, hashNamedIn, one, ...words } = rulesOf[kind];
-  if (!hasBits(agent.state.capabilities, accepts)) return `does not accept ${words.kind}`;
+  const accepted = accepts.some((bit) => hasBits(agent.state.capabilities, bit));
+  if (!accepted) return `does not accept ${words.kind}`;
   const named = hashNamedIn(agent.state);
   if (named !== undefined && Buffer.compare(named, rule.desired.hash) === 0) {
     return `has answered ${one} already`;

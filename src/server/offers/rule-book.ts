@@ -47,6 +47,11 @@ export class RuleBook {
     return this.#rules.get(kind)?.filter((rule) => this.#applies(rule, agent)) ?? [];
   }
 
+  /** The rules of a kind, newest first. */
+  active<Kind extends OfferKind>(kind: Kind): readonly Rule<Offered[Kind]>[] {
+    return (this.#rules.get(kind) ?? []) as readonly Rule<Offered[Kind]>[];
+  }
+
   /**
    * Writes rules, all or none, and returns their numbers. They are followed once this resolves; nothing is
    * offered by it.

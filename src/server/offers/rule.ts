@@ -1,5 +1,6 @@
 import type { Selectable, Selector } from "../../opamp/selector.ts";
 import type { Configuration } from "../configurations/configuration.ts";
+import type { ConnectionOffer } from "../connections/connection-settings.ts";
 import type { OfferKind } from "../fleet/agent.ts";
 import type { PackageSet } from "../packages/package-set.ts";
 
@@ -7,6 +8,7 @@ import type { PackageSet } from "../packages/package-set.ts";
 export interface Offered {
   configuration: Configuration;
   packages: PackageSet;
+  connections: ConnectionOffer;
 }
 
 /** Whoever the selector picks, now or later, is to have what is desired: the newest rule of a kind wins. */

@@ -1,6 +1,7 @@
 import { toHex } from "../../foundation/hex.ts";
 import { AgentCapability, hasBits } from "../../opamp/bits.ts";
-import { PackageStatusEnum, RemoteConfigStatuses } from "../../opamp/messages.ts";
+import { ConnectionSettingsStatuses, PackageStatusEnum, RemoteConfigStatuses } from "../../opamp/messages.ts";
+import { connectionBits } from "../connections/connection-composer.ts";
 import type { Agent, OfferKind } from "../fleet/agent.ts";
 import type { Candidate } from "./cohorts/candidate.ts";
 import type { Change, Member } from "./course/rollout.ts";
@@ -9,16 +10,23 @@ import type { Answer } from "./gates/evidence.ts";
 /** What an Agent says of one thing that it was offered. */
 type Reply = { t: "none" | "applied" } | { t: "failed"; reason: string };
 
-const capabilities: Readonly<Record<OfferKind, { accepts: bigint; reports: bigint; words: string }>> = {
+const capabilities: Readonly<
+  Record<OfferKind, { accepts: readonly bigint[]; reports: bigint; words: string }>
+> = {
   configuration: {
-    accepts: AgentCapability.AcceptsRemoteConfig,
+    accepts: [AgentCapability.AcceptsRemoteConfig],
     reports: AgentCapability.ReportsRemoteConfig,
     words: "remote configuration",
   },
   packages: {
-    accepts: AgentCapability.AcceptsPackages,
+    accepts: [AgentCapability.AcceptsPackages],
     reports: AgentCapability.ReportsPackageStatuses,
     words: "packages",
+  },
+  connections: {
+    accepts: connectionBits,
+    reports: AgentCapability.ReportsConnectionSettingsStatus,
+    words: "connection settings",
   },
 };
 
@@ -30,7 +38,7 @@ export function candidateOf(agent: Agent, changes: readonly Change[]): Candidate
 
 function whyBlocked(agent: Agent, { kind, hash }: Change): string | undefined {
   const { accepts, words } = capabilities[kind];
-  if (!hasBits(agent.state.capabilities, accepts)) return `does not accept ${words}`;
+  if (!accepts.some((bit) => hasBits(agent.state.capabilities, bit))) return `does not accept ${words}`;
   if (replyOf(agent, kind, hash).t === "failed") return "has reported this very hash FAILED before";
   const quarantined = agent.figures?.configuration.quarantined ?? [];
   if (kind === "configuration" && quarantined.some((each) => each.hash === hash)) {
@@ -63,13 +71,28 @@ export function answerOf(agent: Agent, changes: readonly Change[], before: Answe
 }
 
 function replyOf({ state }: Agent, kind: OfferKind, hash: string): Reply {
-  return kind === "configuration" ? configurationReply(state, hash) : packagesReply(state, hash);
+  switch (kind) {
+    case "configuration":
+      return configurationReply(state, hash);
+    case "packages":
+      return packagesReply(state, hash);
+    case "connections":
+      return connectionsReply(state, hash);
+  }
 }
 
 function configurationReply({ remoteConfigStatus: status }: Agent["state"], hash: string): Reply {
   if (status === undefined || toHex(status.lastRemoteConfigHash) !== hash) return { t: "none" };
   if (status.status === RemoteConfigStatuses.RemoteConfigStatuses_APPLIED) return { t: "applied" };
   if (status.status !== RemoteConfigStatuses.RemoteConfigStatuses_FAILED) return { t: "none" };
+  return { t: "failed", reason: status.errorMessage };
+}
+
+function connectionsReply({ connectionSettingsStatus: status }: Agent["state"], hash: string): Reply {
+  if (status === undefined || toHex(status.lastConnectionSettingsHash) !== hash) return { t: "none" };
+  if (status.status === ConnectionSettingsStatuses.ConnectionSettingsStatuses_APPLIED)
+    return { t: "applied" };
+  if (status.status !== ConnectionSettingsStatuses.ConnectionSettingsStatuses_FAILED) return { t: "none" };
   return { t: "failed", reason: status.errorMessage };
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { parseSelector, type Selector } from "../../opamp/selector.ts";
 import type { Agent, OfferKind } from "../fleet/agent.ts";
+import { logWords } from "../offers/offering.ts";
 import type { NewRule, Offered } from "../offers/rule.ts";
 import { insertRules } from "../offers/rule-rows.ts";
 import type { Database } from "../storage/database.ts";
@@ -119,9 +120,7 @@ export class Rollouts {
       const bundle = wish.contents.length > 1 ? { bundle: id } : {};
       const newRules = wish.contents.map((content): NewRule => {
         const common = { selector: wish.selector, rolloutId: id, ...bundle };
-        return content.kind === "configuration"
-          ? { kind: content.kind, desired: content.desired, ...common }
-          : { kind: content.kind, desired: content.desired, ...common };
+        return { ...content, ...common };
       });
       const text = message === "" ? `started by strategy ${strategy.name}` : message;
       const story: StoryEntry = { at: now, event: "created", stage: undefined, by, text, findings: [] };
@@ -242,10 +241,7 @@ export class Rollouts {
   }
 
   #logPush({ selector }: NewRollout, { kind, desired }: Content, matched: number, offers: Offers): void {
-    const [prefix, hashField, noun] =
-      kind === "configuration"
-        ? ["config", "config_hash", "configuration"]
-        : ["packages", "packages_hash", "packages"];
+    const { prefix, hashField, noun } = logWords[kind];
     const offered = offers.get(kind)?.offered.length ?? 0;
     this.#options.log.info(
       {

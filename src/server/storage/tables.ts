@@ -2,6 +2,7 @@ import type { AccessTables } from "../access/tables.ts";
 import type { AuditTables } from "../audit/tables.ts";
 import type { CertificateTables } from "../certificates/tables.ts";
 import type { ConfigurationTables } from "../configurations/tables.ts";
+import type { ConnectionTables } from "../connections/tables.ts";
 import type { FleetTables } from "../fleet/tables.ts";
 import type { OfferTables } from "../offers/tables.ts";
 import type { ReplicaTables } from "../replicas/tables.ts";
@@ -13,6 +14,7 @@ export interface Tables
     OfferTables,
     ReplicaTables,
     ConfigurationTables,
+    ConnectionTables,
     RolloutTables,
     AccessTables,
     AuditTables,

@@ -37,7 +37,8 @@ describe("an Agent on a WebSocket", () => {
     expect(answer.capabilities).toBe(
       ServerCapability.AcceptsStatus |
         ServerCapability.OffersRemoteConfig |
-        ServerCapability.AcceptsEffectiveConfig,
+        ServerCapability.AcceptsEffectiveConfig |
+        ServerCapability.OffersConnectionSettings,
     );
     expect(online.log.of("agent_connected")).toMatchObject([
       {

@@ -5,6 +5,7 @@ import { configurations } from "./010-configurations.ts";
 import { rollouts } from "./020-rollouts.ts";
 import { accessAndAudit } from "./030-access-and-audit.ts";
 import { certificates } from "./040-certificates.ts";
+import { connections } from "./050-connections.ts";
 
 /** Every step of the schema. A room's steps begin with its own number: they only need tables of their room. */
 export const schemaSteps: readonly SchemaStep[] = [
@@ -14,4 +15,5 @@ export const schemaSteps: readonly SchemaStep[] = [
   rollouts,
   accessAndAudit,
   certificates,
+  connections,
 ];

@@ -91,6 +91,8 @@ describe("GET /api/v1/agents", () => {
           packages: null,
           packages_hash: null,
           desired_packages_hash: null,
+          connection_settings_status: null,
+          desired_connections_hash: null,
           first_seen: "2026-01-01T00:00:00.000Z",
           last_seen: "2026-01-01T00:00:00.000Z",
           sequence: 0,

@@ -20,7 +20,7 @@ describe.skipIf(cannot)("storage.postgres_url", () => {
   it("makes the tables once, also when two servers start at the same time", async () => {
     const url = await postgres.freshDatabase();
     const [first, second] = await Promise.all([open(url), open(url)]);
-    const row = { hash: "ab", body: Buffer.from([0, 255]), created_at: 2 ** 40 };
+    const row = { hash: "ab", body: Buffer.from([0, 255]), created_at: 2 ** 40, secrets: null };
     await first.query.insertInto("configurations").values(row).execute();
     expect(await second.query.selectFrom("configurations").selectAll().execute()).toEqual([row]);
     await Promise.all([first.close(), second.close()]);

@@ -105,6 +105,7 @@ describe("opamp-server with packages", () => {
       expect(events.sort()).toEqual([
         "agent_connected",
         "listening",
+        "management_open",
         "package_added",
         "package_downloaded",
         "package_downloaded",

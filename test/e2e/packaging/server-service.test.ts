@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DebianMachine } from "../../support/debian-machine.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -20,10 +19,6 @@ describe.skipIf(cannot)("the service of opamp-server", { timeout: 120_000 }, () 
   }, 400_000);
   afterAll(() => folder[Symbol.dispose]());
 
-  const install = (host: InstalledHost, deb: string) => {
-    host.machine.copyIn(deb, `/root/${basename(deb)}`);
-    return host.machine.sh(`dpkg --install /root/${basename(deb)} 2>&1`);
-  };
   const property = (host: InstalledHost, name: string) =>
     host.machine.sh(`systemctl show --property=${name} --value ${unit}`);
   const enabled = async (host: InstalledHost) =>
@@ -37,7 +32,7 @@ describe.skipIf(cannot)("the service of opamp-server", { timeout: 120_000 }, () 
   /** Installed and with settings; resolves to where agents connect. */
   async function installed(): Promise<{ host: InstalledHost; opamp: URL; management: string }> {
     const host = await InstalledHost.boot();
-    await install(host, debs.older);
+    await host.install(debs.older);
     const [agents, operators] = [await freePort(), await freePort()];
     host.write(
       "/etc/opamp-server/server.yaml",
@@ -53,7 +48,7 @@ describe.skipIf(cannot)("the service of opamp-server", { timeout: 120_000 }, () 
 
   it("is right in systemd's eyes, exposed 2.5 at most, and neither runs nor is enabled until somebody says so", async () => {
     const host = await InstalledHost.boot();
-    await install(host, debs.older);
+    await host.install(debs.older);
     expect(await host.machine.run(`systemd-analyze verify ${unit}`)).toEqual({
       code: 0,
       stdout: "",
@@ -89,11 +84,11 @@ describe.skipIf(cannot)("the service of opamp-server", { timeout: 120_000 }, () 
 
   it("is another one after an upgrade where it runs, and stays stopped where it does not", async () => {
     const { host, management } = await installed();
-    await install(host, debs.newer);
+    await host.install(debs.newer);
     expect(await property(host, "ActiveState")).toBe("inactive");
     await host.machine.sh(`systemctl start ${unit}`);
     const first = await property(host, "MainPID");
-    await install(host, debs.older);
+    await host.install(debs.older);
     await ready(management);
     expect(await property(host, "MainPID")).not.toBe(first);
     expect(await enabled(host)).toBe("disabled");

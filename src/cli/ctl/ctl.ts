@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { describeError } from "../../foundation/errors.ts";
+import { isLoopback } from "../../foundation/loopback.ts";
 import { exitCode, UsageError } from "../command-line.ts";
 import { plain } from "../plain-text.ts";
 import { agentCommand } from "./agent.ts";
@@ -85,7 +86,7 @@ export async function runCtl(argv: readonly string[]): Promise<number> {
     now: () => Date.now(),
     readFile,
   };
-  if (token !== undefined && server.protocol === "http:" && !isLoopback(server)) {
+  if (token !== undefined && server.protocol === "http:" && !isLoopback(server.hostname)) {
     context.warn(`warning: the token goes to ${server.host} unencrypted: use https`);
   }
   try {
@@ -101,10 +102,6 @@ function serverUrl(text = "http://127.0.0.1:4321"): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === "http:" || url?.protocol === "https:") return url;
   throw new UsageError(`--server ${text}: expected a URL such as https://opamp.example.com:4321`);
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
 }
 
 function readPem(option: string, path: string): string {

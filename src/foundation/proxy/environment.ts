@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { isLoopback } from "../loopback.ts";
 import { type ForwardProxy, hostOf, type ProxyFor, parseProxyUrl, portOf } from "./proxy.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -34,10 +35,6 @@ function isExcepted(target: URL, noProxy: string): boolean {
   const host = hostOf(target).toLowerCase().replace(/\.$/, "");
   if (isLoopback(host)) return true;
   return noProxy.split(",").some((entry) => matches(entry.trim().toLowerCase(), host, portOf(target)));
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 function matches(entry: string, host: string, port: number): boolean {

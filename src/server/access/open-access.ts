@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { BlockList, isIP } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../../foundation/clock.ts";
 import { errorCode } from "../../foundation/errors.ts";
 import type { Logger } from "../../foundation/logger.ts";
+import { isLoopback } from "../../foundation/loopback.ts";
 import type { ListenAddress } from "../../foundation/settings-file/listen-address.ts";
 import type { AccessSettings, StorageSettings } from "../settings/server-settings.ts";
 import type { Database } from "../storage/database.ts";
@@ -90,16 +90,6 @@ const listOf = (entries: readonly string[] | undefined) => entries && new Addres
 function isOpen({ required, adminKeyFile, oidc }: AccessSettings, { host }: ListenAddress): boolean {
   if (!isLoopback(host) || required === true) return false;
   return required === false || (adminKeyFile === undefined && oidc === undefined);
-}
-
-const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
-loopback.addAddress("::1", "ipv6");
-
-function isLoopback(host: string): boolean {
-  return (
-    host === "localhost" || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? "ipv6" : "ipv4"))
-  );
 }
 
 /** The key by which the first keys are made; in a file, since a log is read by others. */

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isLoopback } from "../../../foundation/loopback.ts";
 import type {
   ConnectionSettingsOffers,
   TelemetryConnectionSettings,
@@ -107,10 +107,4 @@ export function judgeCertificate(
   }
   if (pair.key === "") throw new UnusableOfferError("its certificate comes without a private key");
   checkCertificate(pair, now);
-}
-
-/** What is said to it does not leave the host. `hostname` as URL has it. */
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
